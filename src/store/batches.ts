@@ -1,0 +1,159 @@
+import { sql } from 'kysely';
+import { v7 as uuid } from 'uuid';
+import { AppError } from '../domain/app-error.ts';
+import type { Db } from './db.ts';
+
+/** A row of a batch that could not become a listing. */
+export type BatchProblem = { line: number; id: string | null; problem: string };
+
+/** A line of a batch and what it became. */
+export type BatchItem = { line: number; id: string | null; listingId: string; assessmentId: string };
+
+/** A batch with its counts; `state` tells of the upload, `done` of the scoring. */
+export type Batch = {
+  id: string;
+  name: string;
+  state: 'receiving' | 'received' | 'cut';
+  done: boolean;
+  rows: { read: number; bad: number; scored: number; flagged: number; failed: number };
+  createdAt: Date;
+  receivedAt: Date | null;
+  problems: BatchProblem[];
+};
+
+const problemsShown = 100;
+
+/**
+ * Begins a batch, or finds the one that the same key began before; then `rowsRead` says how many of its rows
+ * are stored already.
+ */
+export async function beginBatch(
+  db: Db,
+  batch: { name: string; createdBy: string | null; idempotencyKey: string | null },
+): Promise<{ id: string; state: Batch['state']; rowsRead: number; created: boolean }> {
+  const created = await db
+    .insertInto('batch')
+    .values({
+      id: uuid(),
+      name: batch.name,
+      created_by: batch.createdBy,
+      idempotency_key: batch.idempotencyKey,
+      state: 'receiving',
+    })
+    .onConflict((conflict) => conflict.columns(['created_by', 'idempotency_key']).doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (created !== undefined) return { id: created.id, state: 'receiving', rowsRead: 0, created: true };
+  const known = await db
+    .selectFrom('batch')
+    .where('created_by', '=', batch.createdBy)
+    .where('idempotency_key', '=', batch.idempotencyKey)
+    .select(['id', 'state', 'rows_read'])
+    .executeTakeFirstOrThrow();
+  return { id: known.id, state: known.state, rowsRead: known.rows_read, created: false };
+}
+
+/**
+ * Counts rows that were read and keeps the bad ones, in the transaction that stores the good ones as work.
+ *
+ * @param rowsBefore rows the caller believes were stored before these
+ * @throws AppError BATCH_BUSY when another upload of the same batch stored rows meanwhile
+ */
+export async function addBatchRows(
+  trx: Db,
+  batchId: string,
+  rowsBefore: number,
+  rows: { read: number; problems: readonly BatchProblem[] },
+): Promise<void> {
+  const result = await trx
+    .updateTable('batch')
+    .set((eb) => ({
+      rows_read: eb('rows_read', '+', rows.read),
+      rows_bad: eb('rows_bad', '+', rows.problems.length),
+      state: 'receiving',
+    }))
+    .where('id', '=', batchId)
+    .where('rows_read', '=', rowsBefore)
+    .where('state', '!=', 'received')
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) {
+    throw new AppError('BATCH_BUSY', 409, 'another upload with this Idempotency-Key is under way; wait for it to end');
+  }
+  if (rows.problems.length === 0) return;
+  await trx
+    .insertInto('batch_problem')
+    .values(rows.problems.map(({ line, id, problem }) => ({ batch_id: batchId, line, row_id: id, problem })))
+    .onConflict((conflict) => conflict.columns(['batch_id', 'line']).doNothing())
+    .execute();
+}
+
+/** Ends the upload: `received` when all of it came, `cut` when the sender went away before the end. */
+export async function endBatchUpload(db: Db, batchId: string, state: 'received' | 'cut'): Promise<void> {
+  await db
+    .updateTable('batch')
+    .set({ state, ...(state === 'received' ? { received_at: sql<Date>`now()` } : {}) })
+    .where('id', '=', batchId)
+    .where('state', '!=', 'received')
+    .execute();
+}
+
+/** Keeps what a chunk's lines became and counts them, in the transaction that finishes the chunk's work. */
+export async function addBatchItems(trx: Db, batchId: string, items: readonly BatchItem[], flagged: number): Promise<void> {
+  if (items.length === 0) return;
+  await trx
+    .insertInto('batch_item')
+    .values(
+      items.map(({ line, id, listingId, assessmentId }) => ({
+        batch_id: batchId,
+        line,
+        row_id: id,
+        listing_id: listingId,
+        assessment_id: assessmentId,
+      })),
+    )
+    .execute();
+  await trx
+    .updateTable('batch')
+    .set((eb) => ({
+      rows_scored: eb('rows_scored', '+', items.length),
+      rows_flagged: eb('rows_flagged', '+', flagged),
+    }))
+    .where('id', '=', batchId)
+    .execute();
+}
+
+/** The batch with its counts and its first 100 bad rows, or null. */
+export async function findBatch(db: Db, id: string): Promise<Batch | null> {
+  const row = await db.selectFrom('batch').where('id', '=', id).selectAll().executeTakeFirst();
+  if (row === undefined) return null;
+  const failed = await db
+    .selectFrom('work')
+    .where('batch_id', '=', id)
+    .where('state', '=', 'failed')
+    .select(sql<number>`coalesce(sum(jsonb_array_length(payload -> 'rows')), 0)::int`.as('rows'))
+    .executeTakeFirstOrThrow();
+  const problems = await db
+    .selectFrom('batch_problem')
+    .where('batch_id', '=', id)
+    .orderBy('line')
+    .limit(problemsShown)
+    .select(['line', 'row_id as id', 'problem'])
+    .execute();
+  const rows = {
+    read: row.rows_read,
+    bad: row.rows_bad,
+    scored: row.rows_scored,
+    flagged: row.rows_flagged,
+    failed: failed.rows,
+  };
+  return {
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    done: row.state !== 'receiving' && rows.scored + rows.failed + rows.bad >= rows.read,
+    rows,
+    createdAt: row.created_at,
+    receivedAt: row.received_at,
+    problems,
+  };
+}

@@ -1,0 +1,20 @@
+import type { Kysely } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { firstTables } from './migrations/0001-first-tables.ts';
+import type { Tables } from './schema.ts';
+
+/** Every migration in order; a landed one is never changed, only followed by another. */
+const migrations = { '0001-first-tables': firstTables };
+
+/**
+ * Brings the tables up to date. Safe when several processes start together: Kysely takes an advisory lock in
+ * PostgreSQL, and an embedded folder has one process.
+ *
+ * @returns names of the migrations that ran now
+ */
+export async function migrate(db: Kysely<Tables>): Promise<string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+  return (results ?? []).map((result) => result.migrationName);
+}

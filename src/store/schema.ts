@@ -1,0 +1,171 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { Element } from '../domain/element.ts';
+import type { Platform } from '../domain/listing.ts';
+import type { Verdict } from '../domain/policy.ts';
+import type { Outcome } from '../domain/review.ts';
+import type { Role } from '../domain/role.ts';
+import type { Span } from '../domain/score.ts';
+
+type Time = ColumnType<Date, Date | string, Date | string>;
+type OptionalTime = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+type DefaultTime = ColumnType<Date, Date | string | undefined, Date | string>;
+
+/** Identity and present content of a post; contents it had before stand in `listing_revision`. */
+type ListingTable = {
+  id: string;
+  platform: Platform;
+  post_id: string | null;
+  url: string | null;
+  seller: string | null;
+  text: string;
+  image_urls: JSONColumnType<string[]>;
+  posted_at: OptionalTime;
+  /** Counts from 1; grows when text or pictures change. */
+  revision: number;
+  /** The assessment in force, with its verdict and probability beside it for filters. */
+  assessment_id: string | null;
+  verdict: Verdict | null;
+  probability: number | null;
+  created_at: DefaultTime;
+  updated_at: DefaultTime;
+};
+
+/** A content that a listing had before its seller changed it. Never altered. */
+type ListingRevisionTable = {
+  listing_id: string;
+  revision: number;
+  text: string;
+  image_urls: JSONColumnType<string[]>;
+  replaced_at: DefaultTime;
+};
+
+/** One scoring of one revision of a listing, with the verdict it led to. Never altered. */
+type AssessmentTable = {
+  id: string;
+  listing_id: string;
+  revision: number;
+  model_version: string;
+  policy_version: string;
+  probability: number;
+  clothing: number;
+  used: number;
+  imported: number;
+  offered: number;
+  bulk: number;
+  spans: JSONColumnType<Span[]>;
+  verdict: Verdict;
+  priority: number;
+  created_at: DefaultTime;
+};
+
+/** A flag that waits for a person, or has been decided. At most one per revision of a listing. */
+type ReviewTable = {
+  id: string;
+  listing_id: string;
+  revision: number;
+  assessment_id: string;
+  state: ColumnType<'waiting' | 'decided', 'waiting', 'waiting' | 'decided'>;
+  priority: number;
+  created_at: DefaultTime;
+  /** The reviewer's API key while a claim lasts. */
+  claimed_by: string | null;
+  /** Fencing token: grows with every claim, and with everything that ends one. */
+  claim_token: Generated<number>;
+  claim_expires_at: OptionalTime;
+};
+
+/** A reviewer's wish not to be given a review until later. */
+type ReviewSkipTable = { review_id: string; reviewer_id: string; until: Time };
+
+/** What a person decided. Kept for ever; an undone one says so. */
+type DecisionTable = {
+  id: string;
+  review_id: string;
+  reviewer_id: string;
+  outcome: Outcome;
+  elements: JSONColumnType<Element[]>;
+  reason: string;
+  claim_token: number;
+  decided_at: DefaultTime;
+  undone_at: OptionalTime;
+};
+
+type ApiKeyTable = {
+  id: string;
+  name: string;
+  role: Role;
+  /** SHA-256 of the secret, hexadecimal. */
+  hash: string;
+  created_at: DefaultTime;
+  revoked_at: OptionalTime;
+};
+
+/** The answer once given to a request with an `Idempotency-Key`. */
+type IdempotencyTable = {
+  api_key_id: string;
+  key: string;
+  /** SHA-256 of method, path and body, hexadecimal. */
+  request_hash: string;
+  status: number;
+  answer: JSONColumnType<object>;
+  created_at: DefaultTime;
+};
+
+type BatchTable = {
+  id: string;
+  name: string;
+  created_by: string | null;
+  idempotency_key: string | null;
+  state: 'receiving' | 'received' | 'cut';
+  /** Rows read so far, the bad ones included. */
+  rows_read: Generated<number>;
+  rows_bad: Generated<number>;
+  rows_scored: Generated<number>;
+  rows_flagged: Generated<number>;
+  created_at: DefaultTime;
+  received_at: OptionalTime;
+};
+
+type BatchProblemTable = { batch_id: string; line: number; row_id: string | null; problem: string };
+
+/** Which listing and assessment a line of a batch became; its key is what keeps a line from counting twice. */
+type BatchItemTable = {
+  batch_id: string;
+  line: number;
+  row_id: string | null;
+  listing_id: string;
+  assessment_id: string;
+};
+
+/** A unit of background work: the record behind every bell the queue rings. */
+type WorkTable = {
+  id: string;
+  lane: string;
+  /** Work with the same lane and key is the same work. */
+  key: string;
+  batch_id: string | null;
+  payload: JSONColumnType<object>;
+  state: 'pending' | 'done' | 'failed';
+  attempts: Generated<number>;
+  due_at: DefaultTime;
+  leased_until: OptionalTime;
+  error: string | null;
+  created_at: DefaultTime;
+  finished_at: OptionalTime;
+};
+
+/** All tables, as Kysely sees them. */
+export type Tables = {
+  listing: ListingTable;
+  listing_revision: ListingRevisionTable;
+  assessment: AssessmentTable;
+  review: ReviewTable;
+  review_skip: ReviewSkipTable;
+  decision: DecisionTable;
+  api_key: ApiKeyTable;
+  idempotency: IdempotencyTable;
+  batch: BatchTable;
+  batch_problem: BatchProblemTable;
+  batch_item: BatchItemTable;
+  work: WorkTable;
+};

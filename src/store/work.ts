@@ -1,0 +1,117 @@
+import { sql } from 'kysely';
+import { v7 as uuid } from 'uuid';
+import type { Db } from './db.ts';
+
+/** Work that is taken: what a handler needs to do it. */
+export type Work = { id: string; lane: string; payload: unknown; attempts: number };
+
+const inMs = (ms: number) => sql<Date>`now() + make_interval(secs => ${ms / 1000})`;
+
+/**
+ * Writes down background work. The same lane and key is the same work, however often it is asked for.
+ *
+ * @returns the work's id, or null when it stood there already
+ */
+export async function addWork(
+  db: Db,
+  work: { lane: string; key: string; payload: object; batchId?: string },
+): Promise<string | null> {
+  const row = await db
+    .insertInto('work')
+    .values({
+      id: uuid(),
+      lane: work.lane,
+      key: work.key,
+      batch_id: work.batchId ?? null,
+      payload: JSON.stringify(work.payload),
+      state: 'pending',
+      error: null,
+    })
+    .onConflict((conflict) => conflict.columns(['lane', 'key']).doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return row?.id ?? null;
+}
+
+/**
+ * Takes work for `leaseMs` milliseconds and counts the attempt.
+ *
+ * @returns null when it is done, failed, not yet due, or held by another process
+ */
+export async function takeWork(db: Db, id: string, leaseMs: number): Promise<Work | null> {
+  const row = await db
+    .updateTable('work')
+    .set((eb) => ({ leased_until: inMs(leaseMs), attempts: eb('attempts', '+', 1) }))
+    .where('id', '=', id)
+    .where('state', '=', 'pending')
+    .where('due_at', '<=', sql<Date>`now()`)
+    .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<=', sql<Date>`now()`)]))
+    .returning(['id', 'lane', 'payload', 'attempts'])
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** Prolongs a lease. False when the work is no longer pending. */
+export async function renewWork(db: Db, id: string, leaseMs: number): Promise<boolean> {
+  const result = await db
+    .updateTable('work')
+    .set({ leased_until: inMs(leaseMs) })
+    .where('id', '=', id)
+    .where('state', '=', 'pending')
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0;
+}
+
+/**
+ * Marks work done, in the transaction that holds its effects, and drops the payload.
+ *
+ * @returns false when somebody else finished it first: then the caller must roll its effects back
+ */
+export async function finishWork(trx: Db, id: string): Promise<boolean> {
+  const result = await trx
+    .updateTable('work')
+    .set({ state: 'done', leased_until: null, error: null, finished_at: sql<Date>`now()`, payload: '{}' })
+    .where('id', '=', id)
+    .where('state', '=', 'pending')
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0;
+}
+
+/** Puts work back until `retryAt`, or gives it up for good when that is null. The payload stays either way. */
+export async function failWork(db: Db, id: string, error: string, retryAt: Date | null): Promise<void> {
+  await db
+    .updateTable('work')
+    .set({
+      leased_until: null,
+      error,
+      ...(retryAt === null ? { state: 'failed' as const, finished_at: sql<Date>`now()` } : { due_at: retryAt }),
+    })
+    .where('id', '=', id)
+    .where('state', '=', 'pending')
+    .execute();
+}
+
+/** Work that is pending, due and held by nobody, oldest first: what the reconciler rings for. */
+export async function overdueWork(db: Db, limit: number): Promise<{ id: string; lane: string }[]> {
+  return await db
+    .selectFrom('work')
+    .where('state', '=', 'pending')
+    .where('due_at', '<=', sql<Date>`now()`)
+    .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<=', sql<Date>`now()`)]))
+    .orderBy('due_at')
+    .limit(limit)
+    .select(['id', 'lane'])
+    .execute();
+}
+
+/** How much work is pending and how much was given up. */
+export async function countWork(db: Db): Promise<{ pending: number; failed: number }> {
+  return await db
+    .selectFrom('work')
+    .where('state', 'in', ['pending', 'failed'])
+    .select([
+      sql<number>`count(*) filter (where state = 'pending')::int`.as('pending'),
+      sql<number>`count(*) filter (where state = 'failed')::int`.as('failed'),
+    ])
+    .executeTakeFirstOrThrow();
+}
