@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { FieldIssue } from './app-error.ts';
+import { fieldIssues } from './field-issues.ts';
+import { storable } from './text.ts';
 
 export const platforms = [
   'instagram',
@@ -22,14 +24,6 @@ export const maxImageUrls = 50;
 
 /** A zone-less clock a day off is a time zone; more is a mistake or a trick. */
 const futureToleranceMs = 24 * 60 * 60 * 1000;
-
-/**
- * PostgreSQL stores neither NUL nor lone surrogates. Each is one UTF-16 code unit and so is U+FFFD, which keeps
- * every offset true.
- */
-function storable(text: string): string {
-  return text.toWellFormed().replaceAll('\u0000', '\uFFFD');
-}
 
 const HttpUrl = z
   .string()
@@ -75,22 +69,6 @@ export const Listing = z.strictObject({
 });
 export type Listing = z.infer<typeof Listing>;
 export type ListingInput = z.input<typeof Listing>;
-
-/** Turns Zod's issues into plain ones that name the field as `imageUrls[3]`. */
-export function fieldIssues(error: z.ZodError): FieldIssue[] {
-  return error.issues.map((issue) => ({
-    field: issue.path.reduce<string>(
-      (path, part) =>
-        typeof part === 'number'
-          ? `${path}[${part}]`
-          : path === ''
-            ? String(part)
-            : `${path}.${String(part)}`,
-      '',
-    ),
-    message: issue.message,
-  }));
-}
 
 /** The issue of a `postedAt` more than a day after `now`, or none. */
 export function futureIssue(listing: Pick<Listing, 'postedAt'>, now: Date): FieldIssue | null {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Element } from './element.ts';
+import { storable } from './text.ts';
 
 export const outcomes = ['confirmed', 'dismissed', 'escalated'] as const;
 export const Outcome = z.enum(outcomes);
@@ -17,6 +18,7 @@ export const Decision = z.strictObject({
     .string()
     .trim()
     .min(1, 'must not be empty; say in a few words why')
-    .max(2000, 'must have at most 2,000 characters'),
+    .max(2000, 'must have at most 2,000 characters')
+    .transform(storable),
 });
 export type Decision = z.infer<typeof Decision>;

@@ -21,7 +21,10 @@ function hashSecret(secret: string): string {
  * @returns the key with its secret, which cannot be had again
  * @throws AppError KEY_NAME_TAKEN
  */
-export async function createApiKey(db: Db, key: { name: string; role: Role }): Promise<ApiKey & { secret: string }> {
+export async function createApiKey(
+  db: Db,
+  key: { name: string; role: Role },
+): Promise<ApiKey & { secret: string }> {
   const secret = `saring_${randomBytes(32).toString('base64url')}`;
   const row = await db
     .insertInto('api_key')
@@ -30,7 +33,11 @@ export async function createApiKey(db: Db, key: { name: string; role: Role }): P
     .returning(['id', 'name', 'role'])
     .executeTakeFirst();
   if (row === undefined) {
-    throw new AppError('KEY_NAME_TAKEN', 409, `a key named ${key.name} exists; choose another name or revoke it first`);
+    throw new AppError(
+      'KEY_NAME_TAKEN',
+      409,
+      `a key named ${key.name} exists; choose another name or revoke it first`,
+    );
   }
   return { ...row, secret };
 }

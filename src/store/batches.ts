@@ -77,7 +77,11 @@ export async function addBatchRows(
     .where('state', '!=', 'received')
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) {
-    throw new AppError('BATCH_BUSY', 409, 'another upload with this Idempotency-Key is under way; wait for it to end');
+    throw new AppError(
+      'BATCH_BUSY',
+      409,
+      'another upload with this Idempotency-Key is under way; wait for it to end',
+    );
   }
   if (rows.problems.length === 0) return;
   await trx
@@ -98,7 +102,12 @@ export async function endBatchUpload(db: Db, batchId: string, state: 'received' 
 }
 
 /** Keeps what a chunk's lines became and counts them, in the transaction that finishes the chunk's work. */
-export async function addBatchItems(trx: Db, batchId: string, items: readonly BatchItem[], flagged: number): Promise<void> {
+export async function addBatchItems(
+  trx: Db,
+  batchId: string,
+  items: readonly BatchItem[],
+  flagged: number,
+): Promise<void> {
   if (items.length === 0) return;
   await trx
     .insertInto('batch_item')

@@ -67,7 +67,9 @@ async function openEmbeddedStore(options: Extract<StoreOptions, { engine: 'embed
 function openPostgresStore(options: Extract<StoreOptions, { engine: 'postgres' }>): Store {
   const typeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>
     // count() is a number on both engines; biggest count here is far below 2^53.
-    oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format === 'binary' ? 'text' : format);
+    oid === pg.types.builtins.INT8
+      ? Number
+      : pg.types.getTypeParser(oid, format === 'binary' ? 'text' : format);
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize,
@@ -91,7 +93,12 @@ async function ping(db: Db): Promise<void> {
   try {
     await sql`select 1`.execute(db);
   } catch (cause) {
-    throw new AppError('DATABASE_UNREACHABLE', 503, 'the database does not answer; check DATABASE_URL and the server', { cause });
+    throw new AppError(
+      'DATABASE_UNREACHABLE',
+      503,
+      'the database does not answer; check DATABASE_URL and the server',
+      { cause },
+    );
   }
 }
 

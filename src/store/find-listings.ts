@@ -18,13 +18,43 @@ const unfiltered = (db: Db) =>
   db
     .selectFrom('listing')
     .innerJoin('assessment', 'assessment.id', 'listing.assessment_id')
-    .leftJoin('review', (join) => join.onRef('review.listing_id', '=', 'listing.id').onRef('review.revision', '=', 'listing.revision'))
-    .select(['listing.id', 'listing.platform', 'listing.post_id', 'listing.url', 'listing.seller', 'listing.text'])
-    .select(['listing.image_urls', 'listing.posted_at', 'listing.revision', 'listing.created_at', 'listing.updated_at'])
-    .select(['assessment.id as assessment_id', 'assessment.probability', 'assessment.spans', 'assessment.verdict'])
-    .select(['assessment.clothing', 'assessment.used', 'assessment.imported', 'assessment.offered', 'assessment.bulk'])
+    .leftJoin('review', (join) =>
+      join.onRef('review.listing_id', '=', 'listing.id').onRef('review.revision', '=', 'listing.revision'),
+    )
+    .select([
+      'listing.id',
+      'listing.platform',
+      'listing.post_id',
+      'listing.url',
+      'listing.seller',
+      'listing.text',
+    ])
+    .select([
+      'listing.image_urls',
+      'listing.posted_at',
+      'listing.revision',
+      'listing.created_at',
+      'listing.updated_at',
+    ])
+    .select([
+      'assessment.id as assessment_id',
+      'assessment.probability',
+      'assessment.spans',
+      'assessment.verdict',
+    ])
+    .select([
+      'assessment.clothing',
+      'assessment.used',
+      'assessment.imported',
+      'assessment.offered',
+      'assessment.bulk',
+    ])
     .select(['assessment.priority', 'assessment.model_version', 'assessment.policy_version'])
-    .select(['assessment.created_at as assessed_at', 'review.id as review_id', 'review.state as review_state']);
+    .select([
+      'assessment.created_at as assessed_at',
+      'review.id as review_id',
+      'review.state as review_state',
+    ]);
 
 type Row = Awaited<ReturnType<ReturnType<typeof unfiltered>['executeTakeFirstOrThrow']>>;
 
@@ -58,7 +88,10 @@ function stored(row: Row) {
       priority: row.priority,
       createdAt: row.assessed_at,
     },
-    review: row.review_id === null || row.review_state === null ? null : { id: row.review_id, state: row.review_state },
+    review:
+      row.review_id === null || row.review_state === null
+        ? null
+        : { id: row.review_id, state: row.review_state },
   };
 }
 
@@ -87,9 +120,11 @@ export async function listListings(
   if (filter.platform !== undefined) query = query.where('listing.platform', '=', filter.platform);
   if (filter.verdict !== undefined) query = query.where('listing.verdict', '=', filter.verdict);
   if (filter.seller !== undefined) query = query.where('listing.seller', '=', filter.seller);
-  if (filter.minProbability !== undefined) query = query.where('listing.probability', '>=', filter.minProbability);
+  if (filter.minProbability !== undefined)
+    query = query.where('listing.probability', '>=', filter.minProbability);
   if (filter.receivedFrom !== undefined) query = query.where('listing.created_at', '>=', filter.receivedFrom);
-  if (filter.receivedBefore !== undefined) query = query.where('listing.created_at', '<', filter.receivedBefore);
+  if (filter.receivedBefore !== undefined)
+    query = query.where('listing.created_at', '<', filter.receivedBefore);
   return (await query.execute()).map(stored);
 }
 

@@ -51,9 +51,14 @@ async function readOwner(file: string): Promise<{ owner: Owner; lastBeat: Date }
     return { owner: Owner.parse(JSON.parse(text)), lastBeat: info.mtime };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw new AppError('FOLDER_LOCK_UNREADABLE', 500, `${file} cannot be read; remove it if no saring process uses the folder`, {
-      cause: error,
-    });
+    throw new AppError(
+      'FOLDER_LOCK_UNREADABLE',
+      500,
+      `${file} cannot be read; remove it if no saring process uses the folder`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -26,9 +26,14 @@ export async function findAnswer(db: Db, request: RepeatableRequest): Promise<An
     .executeTakeFirst();
   if (row === undefined) return null;
   if (row.request_hash !== request.requestHash) {
-    throw new AppError('IDEMPOTENCY_KEY_REUSED', 422, 'this Idempotency-Key was used for another request; choose a new one', {
-      issues: [{ field: 'Idempotency-Key', message: 'was used for another request; choose a new one' }],
-    });
+    throw new AppError(
+      'IDEMPOTENCY_KEY_REUSED',
+      422,
+      'this Idempotency-Key was used for another request; choose a new one',
+      {
+        issues: [{ field: 'Idempotency-Key', message: 'was used for another request; choose a new one' }],
+      },
+    );
   }
   return { status: row.status, body: row.answer };
 }

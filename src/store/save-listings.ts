@@ -29,7 +29,14 @@ type Known = {
   image_urls: string[];
   posted_at: Date | null;
   revision: number;
-  assessment: { id: string; revision: number; model: string; policy: string; verdict: Verdict; priority: number } | null;
+  assessment: {
+    id: string;
+    revision: number;
+    model: string;
+    policy: string;
+    verdict: Verdict;
+    priority: number;
+  } | null;
 };
 
 function postKey(platform: string, postId: string): string {
@@ -102,9 +109,20 @@ async function lockKnown(trx: Db, inputs: readonly AssessedListing[]): Promise<M
         posts.map(({ platform, postId }) => eb.tuple(platform, postId)),
       ),
     )
-    .select(['listing.id', 'listing.platform', 'listing.post_id', 'listing.url', 'listing.seller', 'listing.text'])
+    .select([
+      'listing.id',
+      'listing.platform',
+      'listing.post_id',
+      'listing.url',
+      'listing.seller',
+      'listing.text',
+    ])
     .select(['listing.image_urls', 'listing.posted_at', 'listing.revision'])
-    .select(['assessment.id as assessment_id', 'assessment.revision as assessed_revision', 'assessment.priority'])
+    .select([
+      'assessment.id as assessment_id',
+      'assessment.revision as assessed_revision',
+      'assessment.priority',
+    ])
     .select(['assessment.model_version', 'assessment.policy_version', 'assessment.verdict'])
     .orderBy('listing.platform')
     .orderBy('listing.post_id')
@@ -112,7 +130,15 @@ async function lockKnown(trx: Db, inputs: readonly AssessedListing[]): Promise<M
     .execute();
   return new Map(
     rows.map((row) => {
-      const { assessment_id, assessed_revision, model_version, policy_version, verdict, priority, ...listing } = row;
+      const {
+        assessment_id,
+        assessed_revision,
+        model_version,
+        policy_version,
+        verdict,
+        priority,
+        ...listing
+      } = row;
       const assessment =
         assessment_id === null ||
         assessed_revision === null ||
@@ -121,7 +147,14 @@ async function lockKnown(trx: Db, inputs: readonly AssessedListing[]): Promise<M
         verdict === null ||
         priority === null
           ? null
-          : { id: assessment_id, revision: assessed_revision, model: model_version, policy: policy_version, verdict, priority };
+          : {
+              id: assessment_id,
+              revision: assessed_revision,
+              model: model_version,
+              policy: policy_version,
+              verdict,
+              priority,
+            };
       return [postKey(row.platform, row.post_id ?? ''), { ...listing, assessment }];
     }),
   );
@@ -193,7 +226,8 @@ async function update(trx: Db, known: Known, input: AssessedListing): Promise<Sa
       .execute();
   }
   const assessmentId = stands ? held.id : uuid();
-  if (!stands) await insertAssessments(trx, [{ id: assessmentId, listingId: known.id, revision, assessment }]);
+  if (!stands)
+    await insertAssessments(trx, [{ id: assessmentId, listingId: known.id, revision, assessment }]);
   const verdict = stands ? held.verdict : assessment.verdict;
   if (textChanged || !stands || brings(known, listing)) {
     await trx

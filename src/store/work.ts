@@ -84,7 +84,9 @@ export async function failWork(db: Db, id: string, error: string, retryAt: Date 
     .set({
       leased_until: null,
       error,
-      ...(retryAt === null ? { state: 'failed' as const, finished_at: sql<Date>`now()` } : { due_at: retryAt }),
+      ...(retryAt === null
+        ? { state: 'failed' as const, finished_at: sql<Date>`now()` }
+        : { due_at: retryAt }),
     })
     .where('id', '=', id)
     .where('state', '=', 'pending')

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import helmet from '@fastify/helmet';
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { AppError } from '../domain/app-error.ts';
+import type { Services } from '../services.ts';
+import { authenticate } from './authenticate.ts';
+import { answerProblems } from './problems.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { listingRoutes } from './routes/listings.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { reviewRoutes } from './routes/reviews.ts';
+import { scoreRoutes } from './routes/score.ts';
+import { validateWithZod } from './validate.ts';
+
+const description: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
+  openapi: '3.1.0',
+  info: {
+    title: 'saring',
+    version: '1',
+    description: 'Scores listings for offers of imported second-hand clothing and queues flags for review.',
+  },
+  components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+  security: [{ apiKey: [] }],
+};
+
+const requestIdForm = /^[\w.-]{1,64}$/;
+
+/**
+ * Builds the whole HTTP API over running services, without listening: tests inject requests, `main.ts` listens.
+ */
+export async function buildApi(services: Services): Promise<FastifyInstance> {
+  const loggerInstance: FastifyBaseLogger = services.log;
+  const api = Fastify({
+    loggerInstance,
+    // One line per request is written below, without its text.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: services.config.http.bodyLimitBytes,
+    genReqId: (request) => {
+      const sent = request.headers['x-request-id'];
+      return typeof sent === 'string' && requestIdForm.test(sent) ? sent : randomUUID();
+    },
+    routerOptions: { maxParamLength: 200 },
+  }).withTypeProvider<ZodTypeProvider>();
+
+  api.setValidatorCompiler(validateWithZod);
+  // Answers are typed against their schemas at compile time, and tests hold them to it; here they are only written.
+  api.setSerializerCompiler(() => JSON.stringify);
+  answerProblems(api);
+
+  api.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+      throw new AppError('BODY_COMPRESSED', 415, 'send the body uncompressed, without Content-Encoding', {
+        issues: [{ field: 'Content-Encoding', message: 'must be absent; send the body uncompressed' }],
+      });
+    }
+  });
+  api.addHook('onResponse', async (request, reply) => {
+    const { url: route = 'unknown' } = request.routeOptions;
+    const { method } = request;
+    const status = reply.statusCode;
+    services.metrics.countRequest({ method, route, status }, reply.elapsedTime / 1000);
+    request.log.info(
+      { method, route, status, ms: Math.round(reply.elapsedTime * 10) / 10, key: request.apiKey?.name },
+      'request',
+    );
+  });
+
+  await api.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+  });
+  await api.register(swagger, { openapi: description, transform: jsonSchemaTransform });
+  await api.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  api.get('/openapi.json', { schema: { hide: true } }, async () => api.swagger());
+  await api.register(operationRoutes(services));
+  await api.register(async (guarded) => {
+    authenticate(guarded, services.store.db);
+    await guarded.register(scoreRoutes(services));
+    await guarded.register(listingRoutes(services));
+    await guarded.register(reviewRoutes(services));
+    await guarded.register(batchRoutes(services));
+  });
+  return api;
+}

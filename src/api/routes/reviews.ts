@@ -1,0 +1,214 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { Assessment } from '../../domain/assessment.ts';
+import { Platform } from '../../domain/listing.ts';
+import { Decision, Outcome } from '../../domain/review.ts';
+import { claimReviews } from '../../review/claim-reviews.ts';
+import { decideReview, undoDecision } from '../../review/decide-review.ts';
+import { releaseClaim, renewClaim, skipReview } from '../../review/hold-claim.ts';
+import { listReviews, queueStats } from '../../review/list-reviews.ts';
+import type { ClaimedReview } from '../../review/review-view.ts';
+import type { Services } from '../../services.ts';
+import { requireKey } from '../authenticate.ts';
+import { Problem } from '../problems.ts';
+
+const Time = z.iso.datetime();
+const Claim = z.object({ token: z.int(), expiresAt: Time });
+
+const ReviewView = z.object({
+  id: z.uuid(),
+  revision: z.int(),
+  priority: z.number(),
+  createdAt: Time,
+  listing: z.object({
+    id: z.uuid(),
+    platform: Platform,
+    postId: z.string().nullable(),
+    url: z.string().nullable(),
+    seller: z.string().nullable(),
+    text: z.string(),
+    imageUrls: z.array(z.string()),
+    postedAt: Time.nullable(),
+  }),
+  assessment: Assessment.extend({ id: z.uuid() }),
+  claim: Claim,
+});
+
+function viewReview(review: ClaimedReview): z.infer<typeof ReviewView> {
+  return {
+    ...review,
+    createdAt: review.createdAt.toISOString(),
+    listing: { ...review.listing, postedAt: review.listing.postedAt?.toISOString() ?? null },
+    claim: viewClaim(review.claim),
+  };
+}
+
+function viewClaim(claim: { token: number; expiresAt: Date }): z.infer<typeof Claim> {
+  return { token: claim.token, expiresAt: claim.expiresAt.toISOString() };
+}
+
+const config = { roles: ['reviewer'] as const };
+const tags = ['reviews'];
+const params = z.object({ id: z.uuid('must be the id of a review') });
+const WithToken = z.strictObject({ token: z.int().min(1) });
+const refusals = { 404: Problem, 409: Problem, 422: Problem };
+
+/** The review queue: claim, renew, release, skip, decide, undo. */
+export function reviewRoutes({ store: { db }, config: settings }: Services): FastifyPluginAsyncZod {
+  const leaseMs = settings.review.claimMs;
+  return async (api) => {
+    api.post(
+      '/v1/reviews/claim',
+      {
+        config,
+        schema: {
+          summary: 'Claim the next reviews by priority',
+          description:
+            'Each is yours until claim.expiresAt. Every later call on it carries claim.token; a token that is no longer the newest is refused with 409. An empty queue gives an empty list.',
+          tags,
+          body: z.strictObject({ limit: z.int().min(1).max(20).default(1) }).default({ limit: 1 }),
+          response: { 200: z.object({ reviews: z.array(ReviewView) }), 422: Problem },
+        },
+      },
+      async (request) => {
+        const claimed = await claimReviews(db, requireKey(request).id, {
+          limit: request.body.limit,
+          leaseMs,
+        });
+        return { reviews: claimed.map(viewReview) };
+      },
+    );
+
+    api.post(
+      '/v1/reviews/:id/renew',
+      {
+        config,
+        schema: {
+          summary: 'Hold a claim longer',
+          tags,
+          params,
+          body: WithToken,
+          response: { 200: Claim, ...refusals },
+        },
+      },
+      async (request) =>
+        viewClaim(
+          await renewClaim(db, {
+            reviewId: request.params.id,
+            reviewerId: requireKey(request).id,
+            token: request.body.token,
+            leaseMs,
+          }),
+        ),
+    );
+
+    api.post(
+      '/v1/reviews/:id/release',
+      {
+        config,
+        schema: {
+          summary: 'Give a claim back',
+          tags,
+          params,
+          body: WithToken,
+          response: { 204: z.null(), ...refusals },
+        },
+      },
+      async (request, reply) => {
+        await releaseClaim(db, {
+          reviewId: request.params.id,
+          reviewerId: requireKey(request).id,
+          token: request.body.token,
+        });
+        return reply.code(204).send(null);
+      },
+    );
+
+    api.post(
+      '/v1/reviews/:id/skip',
+      {
+        config,
+        schema: {
+          summary: 'Give a claim back and not be given it again for a while',
+          tags,
+          params,
+          body: WithToken,
+          response: { 204: z.null(), ...refusals },
+        },
+      },
+      async (request, reply) => {
+        await skipReview(db, {
+          reviewId: request.params.id,
+          reviewerId: requireKey(request).id,
+          token: request.body.token,
+        });
+        return reply.code(204).send(null);
+      },
+    );
+
+    api.post(
+      '/v1/reviews/:id/decide',
+      {
+        config,
+        schema: {
+          summary: 'Confirm, dismiss or escalate',
+          tags,
+          params,
+          body: Decision.extend({ token: z.int().min(1) }),
+          response: {
+            200: z.object({ decisionId: z.uuid(), outcome: Outcome, decidedAt: Time, undoableUntil: Time }),
+            ...refusals,
+          },
+        },
+      },
+      async (request) => {
+        const { token, ...decision } = request.body;
+        const claim = { reviewId: request.params.id, reviewerId: requireKey(request).id, token };
+        const { decisionId, decidedAt } = await decideReview(db, claim, decision);
+        return {
+          decisionId,
+          outcome: decision.outcome,
+          decidedAt: decidedAt.toISOString(),
+          undoableUntil: new Date(decidedAt.getTime() + settings.review.undoMs).toISOString(),
+        };
+      },
+    );
+
+    api.post(
+      '/v1/reviews/:id/undo',
+      {
+        config,
+        schema: {
+          summary: 'Take your own decision back; the review is yours again',
+          tags,
+          params,
+          response: { 200: ReviewView, ...refusals },
+        },
+      },
+      async (request) => {
+        const mine = { reviewId: request.params.id, reviewerId: requireKey(request).id };
+        return viewReview(await undoDecision(db, mine, { withinMs: settings.review.undoMs, leaseMs }));
+      },
+    );
+
+    api.get(
+      '/v1/reviews/stats',
+      {
+        config: { roles: ['analyst', 'reviewer'] },
+        schema: {
+          summary: 'How full the queue is',
+          tags,
+          response: {
+            200: z.object({
+              waiting: z.int(),
+              claimed: z.int(),
+              oldestWaitingSeconds: z.number().nullable(),
+              decided: z.record(Outcome, z.int()),
+            }),
+          },
+        },
+      },
+      async () => await queueStats(db),
+    );
+  };
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import type { Classifier } from './classifier/classifier.ts';
+import type { Assessment } from './domain/assessment.ts';
+import { Listing } from './domain/listing.ts';
+import { enqueueFlags } from './review/enqueue-flags.ts';
+import { addBatchItems } from './store/batches.ts';
+import { type Db, inTransaction } from './store/db.ts';
+import { findListing, type StoredListing } from './store/find-listings.ts';
+import { type Answer, findAnswer, keepAnswer, type RepeatableRequest } from './store/idempotency.ts';
+import { type AssessedListing, type SavedListing, saveListings } from './store/save-listings.ts';
+import { finishWork } from './store/work.ts';
+import { assess } from './triage/triage.ts';
+
+/** A row of a batch as it waits in the work ledger. */
+export const ChunkRow = z.object({ line: z.int(), id: z.string().nullable(), listing: Listing });
+export type ChunkRow = z.infer<typeof ChunkRow>;
+
+/** The payload of one piece of `assess` work: some rows of a batch. */
+export const Chunk = z.object({ batchId: z.string(), rows: z.array(ChunkRow) });
+
+/** The one pipeline: listing → classifier → triage → stored assessment, with a review where it is flagged. */
+export type Assessor = {
+  /** Assesses a text; stores nothing. */
+  assessText(text: string): Promise<Assessment>;
+  /** Assesses many texts at once; stores nothing. Without `spans` it is several times faster. */
+  assessTexts(texts: readonly string[], options: { spans: boolean }): Assessment[];
+  /**
+   * Assesses and stores one listing. With `repeat`, the same request again gets the same answer and nothing is
+   * stored twice.
+   *
+   * @param present makes the answer that is given and kept
+   */
+  submit(
+    listing: Listing,
+    repeat: RepeatableRequest | null,
+    present: (stored: StoredListing, created: boolean) => Answer,
+  ): Promise<Answer>;
+  /** Assesses a chunk of a batch. Repeating it, or doing it in two processes at once, changes nothing. */
+  assessChunk(work: { id: string; payload: unknown }): Promise<void>;
+};
+
+/** Takes back a transaction whose work another process has finished first. */
+class FinishedElsewhere extends Error {
+  override name = 'FinishedElsewhere';
+}
+
+export function createAssessor(deps: {
+  db: Db;
+  classifier: Classifier;
+  onAssessed(assessments: readonly Assessment[]): void;
+}): Assessor {
+  const { db, classifier, onAssessed } = deps;
+
+  function assessTexts(texts: readonly string[], options: { spans: boolean }): Assessment[] {
+    return classifier.scoreMany(texts, options).map((score) => assess(score, classifier.policy));
+  }
+
+  async function assessText(text: string): Promise<Assessment> {
+    const assessment = assess(await classifier.score(text), classifier.policy);
+    onAssessed([assessment]);
+    return assessment;
+  }
+
+  return {
+    assessTexts,
+    assessText,
+
+    async submit(listing, repeat, present) {
+      if (repeat !== null) {
+        const before = await findAnswer(db, repeat);
+        if (before !== null) return before;
+      }
+      const assessment = await assessText(listing.text);
+      try {
+        return await inTransaction(db, async (trx) => {
+          const [saved] = await saveAndQueue(trx, [{ listing, assessment }]);
+          const stored = saved === undefined ? null : await findListing(trx, saved.listingId);
+          if (saved === undefined || stored === null)
+            throw new Error('the listing just saved cannot be found');
+          const answer = present(stored, saved.created);
+          if (repeat !== null && !(await keepAnswer(trx, repeat, answer))) throw new FinishedElsewhere();
+          return answer;
+        });
+      } catch (error) {
+        const answer =
+          error instanceof FinishedElsewhere && repeat !== null ? await findAnswer(db, repeat) : null;
+        if (answer === null) throw error;
+        return answer;
+      }
+    },
+
+    async assessChunk(work) {
+      const { batchId, rows } = Chunk.parse(work.payload);
+      const assessments = assessTexts(
+        rows.map((row) => row.listing.text),
+        { spans: true },
+      );
+      const inputs = rows.map((row, index) => {
+        const assessment = assessments[index];
+        if (assessment === undefined) throw new Error('the classifier gave fewer scores than texts');
+        return { listing: row.listing, assessment };
+      });
+      const finished = await inTransaction(db, async (trx) => {
+        // First of all: this takes the row's lock, so that a second process waits here and then finds it done.
+        if (!(await finishWork(trx, work.id))) return false;
+        const saved = await saveAndQueue(trx, inputs);
+        const items = rows.flatMap(({ line, id }, index) => {
+          const result = saved[index];
+          return result === undefined
+            ? []
+            : [{ line, id, listingId: result.listingId, assessmentId: result.assessmentId }];
+        });
+        await addBatchItems(trx, batchId, items, saved.filter((result) => result.verdict === 'flag').length);
+        return true;
+      });
+      if (finished) onAssessed(assessments);
+    },
+  };
+}
+
+async function saveAndQueue(trx: Db, inputs: readonly AssessedListing[]): Promise<SavedListing[]> {
+  const saved = await saveListings(trx, inputs);
+  // Of a post that stands in the input twice only the last saving is in force.
+  const flags = new Map<string, SavedListing>();
+  for (const result of saved) {
+    if (result.verdict === 'flag') flags.set(result.listingId, result);
+  }
+  await enqueueFlags(trx, [...flags.values()]);
+  return saved;
+}

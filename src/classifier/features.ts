@@ -1,0 +1,114 @@
+import { StemmerId } from 'natural/lib/natural/stemmers/index.js';
+import { z } from 'zod';
+import { createFolder } from './fold-character.ts';
+import { readWords } from './read-words.ts';
+
+/** How texts become features; part of every model, since weights mean nothing without it. */
+export const FeatureSettings = z.object({
+  /** Number of embedding rows that hashes fall into. */
+  buckets: z.int().min(256).max(1 << 22),
+  /** Shortest and longest run of characters inside a word. */
+  minGram: z.int().min(1).max(8),
+  maxGram: z.int().min(1).max(8),
+  /** Whether the Indonesian stem of a word is a feature too. */
+  stems: z.boolean(),
+});
+export type FeatureSettings = z.infer<typeof FeatureSettings>;
+
+/** The features of one text, in the order of its words. */
+export type Features = {
+  /** Embedding rows of all features. */
+  rows: Int32Array;
+  /** Word i has the features `rows[firsts[i] .. firsts[i + 1])`. */
+  firsts: Int32Array;
+  /** Word i stands for `[starts[i], ends[i])` of the original text, in UTF-16 code units. */
+  starts: Int32Array;
+  ends: Int32Array;
+};
+
+export type FeatureExtractor = (text: string) => Features;
+
+/** Features that belong to the pair of a word and the one before come first in a word's features. */
+export const pairFeatures = 1;
+
+/** Runs of characters are taken from this many characters of a word, which bounds the features of any text. */
+const gramCharacters = 40;
+/** A stem costs 40 µs, so words seen are remembered; the bound keeps hostile text from filling memory. */
+const rememberedWords = 50_000;
+
+const fnvOffset = 0x811c9dc5;
+const fnvPrime = 0x01000193;
+const pairSeed = 0x9e3779b9;
+const stemSeed = 0x85ebca6b;
+
+/** Fowler–Noll–Vo 1a over UTF-16 code units, 32 bits (draft-eastlake-fnv). */
+function hash(text: string, from: number, to: number, seed: number): number {
+  let value = seed;
+  for (let at = from; at < to; at += 1) value = Math.imul(value ^ text.charCodeAt(at), fnvPrime);
+  // A last mix, because the low bits of FNV alone are weak and they choose the row.
+  value ^= value >>> 15;
+  return Math.imul(value, 0x2c1b3c6d) >>> 0;
+}
+
+function wordRows(text: string, settings: FeatureSettings): Int32Array {
+  const { buckets, minGram, maxGram } = settings;
+  const rows = [hash(text, 0, text.length, fnvOffset) % buckets];
+  const framed = `<${text.slice(0, gramCharacters)}>`;
+  for (let length = minGram; length <= maxGram; length += 1) {
+    for (let from = 0; from + length <= framed.length; from += 1) {
+      rows.push(hash(framed, from, from + length, fnvOffset ^ length) % buckets);
+    }
+  }
+  if (settings.stems && /^[a-z]{4,30}$/.test(text)) {
+    const stem = StemmerId.stem(text);
+    rows.push(hash(stem, 0, stem.length, stemSeed) % buckets);
+  }
+  return Int32Array.from(rows);
+}
+
+/**
+ * Makes the function that turns texts into hashed features: each word, the pair it makes with the word before,
+ * runs of its characters with word ends marked, and its stem (the `natural` package's, after Tala 2003). Linear in
+ * the text's length; takes any string.
+ */
+export function createFeatureExtractor(settings: FeatureSettings): FeatureExtractor {
+  const fold = createFolder();
+  const known = new Map<string, Int32Array>();
+
+  function rowsOf(word: string): Int32Array {
+    const remembered = known.get(word);
+    if (remembered !== undefined) return remembered;
+    const rows = wordRows(word, settings);
+    if (known.size >= rememberedWords) known.clear();
+    known.set(word, rows);
+    return rows;
+  }
+
+  return (text) => {
+    const words = readWords(text, fold);
+    const starts = new Int32Array(words.length);
+    const ends = new Int32Array(words.length);
+    const firsts = new Int32Array(words.length + 1);
+    const parts = words.map((word) => rowsOf(word.text));
+    let total = 0;
+    for (const part of parts) total += part.length + pairFeatures;
+    const rows = new Int32Array(total);
+    let at = 0;
+    let before = '';
+    words.forEach((word, index) => {
+      starts[index] = word.start;
+      ends[index] = word.end;
+      firsts[index] = at;
+      const left = hash(before, 0, before.length, pairSeed);
+      rows[at] = hash(word.text, 0, word.text.length, left) % settings.buckets;
+      const part = parts[index];
+      if (part !== undefined) {
+        rows.set(part, at + pairFeatures);
+        at += pairFeatures + part.length;
+      }
+      before = word.text;
+    });
+    firsts[words.length] = at;
+    return { rows, firsts, starts, ends };
+  };
+}

@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { AppError } from './domain/app-error.ts';
+
+const projectDir = join(import.meta.dirname, '..');
+
+function addressOf(...schemes: string[]) {
+  return z
+    .string()
+    .refine((value) => schemes.includes(URL.parse(value)?.protocol ?? ''), {
+      message: `must be an address that begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`,
+    })
+    .optional();
+}
+
+function count(least: number, most: number, standard: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return z.coerce.number({ message }).int(message).min(least, message).max(most, message).default(standard);
+}
+
+function choice<const Values extends readonly [string, ...string[]]>(
+  values: Values,
+  standard: Values[number],
+) {
+  return z.enum(values, { message: `must be one of: ${values.join(', ')}` }).default(standard);
+}
+
+const Environment = z.object({
+  SARING_DATA: z.string().default('.saring'),
+  SARING_MODELS: z.string().default(join(projectDir, 'models')),
+  SARING_MODEL: z
+    .string()
+    .regex(/^[\w.-]+$/, 'must be the name of a folder in SARING_MODELS')
+    .optional(),
+  TFJS_BACKEND: choice(['auto', 'native', 'wasm', 'js'], 'auto'),
+  DATABASE_URL: addressOf('postgres:', 'postgresql:'),
+  DATABASE_POOL_SIZE: count(1, 1000, 10),
+  REDIS_URL: addressOf('redis:', 'rediss:'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: count(0, 65_535, 8080),
+  LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+  BODY_LIMIT_KIB: count(1, 1024 * 1024, 1024),
+  BATCH_LIMIT_MIB: count(1, 1024 * 1024, 1024),
+  CLAIM_MINUTES: count(1, 24 * 60, 10),
+  UNDO_MINUTES: count(1, 7 * 24 * 60, 30),
+  WORK_CONCURRENCY: count(1, 64, 2),
+  SHUTDOWN_SECONDS: count(1, 600, 30),
+  SNAPSHOT_MINUTES: count(1, 7 * 24 * 60, 360),
+});
+
+/** Everything that can be set from outside, checked, with units in the names. */
+export type Config = {
+  /** Where data lives: a folder of this process alone, or a PostgreSQL server. */
+  store: { engine: 'embedded'; folder: string } | { engine: 'postgres'; url: string; poolSize: number };
+  /** Redis for BullMQ; null runs background work in this process. */
+  redisUrl: string | null;
+  models: { dir: string; version: string | null; backend: 'auto' | 'native' | 'wasm' | 'js' };
+  http: { host: string; port: number; bodyLimitBytes: number; batchLimitBytes: number };
+  review: { claimMs: number; undoMs: number };
+  work: { concurrency: number; snapshotEveryMs: number };
+  logLevel: z.infer<typeof Environment>['LOG_LEVEL'];
+  shutdownMs: number;
+};
+
+/**
+ * Reads the configuration from environment variables; README.md lists them. An empty variable counts as unset.
+ *
+ * @throws AppError CONFIG_INVALID naming every wrong variable and what it may be
+ */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const set = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = Environment.safeParse(set);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => ({
+      field: issue.path.join('.'),
+      message: issue.message,
+    }));
+    throw new AppError(
+      'CONFIG_INVALID',
+      500,
+      issues.map(({ field, message }) => `${field} ${message}`).join('; '),
+      { issues },
+    );
+  }
+  const env = parsed.data;
+  const minuteMs = 60_000;
+  return {
+    store:
+      env.DATABASE_URL === undefined
+        ? { engine: 'embedded', folder: env.SARING_DATA }
+        : { engine: 'postgres', url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    redisUrl: env.REDIS_URL ?? null,
+    models: { dir: env.SARING_MODELS, version: env.SARING_MODEL ?? null, backend: env.TFJS_BACKEND },
+    http: {
+      host: env.HOST,
+      port: env.PORT,
+      bodyLimitBytes: env.BODY_LIMIT_KIB * 1024,
+      batchLimitBytes: env.BATCH_LIMIT_MIB * 1024 * 1024,
+    },
+    review: { claimMs: env.CLAIM_MINUTES * minuteMs, undoMs: env.UNDO_MINUTES * minuteMs },
+    work: { concurrency: env.WORK_CONCURRENCY, snapshotEveryMs: env.SNAPSHOT_MINUTES * minuteMs },
+    logLevel: env.LOG_LEVEL,
+    shutdownMs: env.SHUTDOWN_SECONDS * 1000,
+  };
+}

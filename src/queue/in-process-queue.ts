@@ -1,0 +1,68 @@
+import { type Bell, type BellHandler, type JobQueue, type Lane, lanes, standardGraceMs } from './job-queue.ts';
+
+type LaneState = { waiting: Map<string, Bell>; running: number };
+
+/**
+ * A queue in memory, for one process. Each lane has its own places, so a long line in one never holds up another;
+ * a bell that already waits is not added again, which bounds memory by the work ledger.
+ *
+ * @param options.onError hears of handlers that throw; the queue goes on
+ */
+export function createInProcessQueue(options: { onError(error: unknown): void }): JobQueue {
+  const states: Record<Lane, LaneState> = {
+    assess: { waiting: new Map(), running: 0 },
+    upkeep: { waiting: new Map(), running: 0 },
+  };
+  const inHand = new Set<Promise<void>>();
+  const abort = new AbortController();
+  let listener: { handler: BellHandler; concurrency: number } | null = null;
+  let closed = false;
+
+  function startWaiting(lane: Lane): void {
+    const state = states[lane];
+    while (listener !== null && !closed && state.running < listener.concurrency) {
+      const [next] = state.waiting.values();
+      if (next === undefined) return;
+      state.waiting.delete(next.workId);
+      state.running += 1;
+      const answered = answer(listener.handler, next).finally(() => {
+        state.running -= 1;
+        inHand.delete(answered);
+        startWaiting(lane);
+      });
+      inHand.add(answered);
+    }
+  }
+
+  async function answer(handler: BellHandler, bell: Bell): Promise<void> {
+    try {
+      await handler(bell, abort.signal);
+    } catch (error) {
+      options.onError(error);
+    }
+  }
+
+  return {
+    async ring(bells) {
+      for (const bell of bells) states[bell.lane].waiting.set(bell.workId, bell);
+      for (const lane of lanes) startWaiting(lane);
+    },
+    async listen(handler, { concurrency }) {
+      listener = { handler, concurrency };
+      for (const lane of lanes) startWaiting(lane);
+    },
+    async depth() {
+      const count = (lane: Lane) => states[lane].waiting.size + states[lane].running;
+      return { assess: count('assess'), upkeep: count('upkeep') };
+    },
+    async check() {
+      // Memory can always be reached.
+    },
+    async close({ graceMs = standardGraceMs } = {}) {
+      closed = true;
+      const grace = setTimeout(() => abort.abort(), graceMs);
+      await Promise.all(inHand);
+      clearTimeout(grace);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+/** The kinds of background work, each with a line of its own. */
+export const lanes = ['assess', 'upkeep'] as const;
+export type Lane = (typeof lanes)[number];
+
+/** Whether a word from the database names a lane of this version. */
+export function isLane(word: string): word is Lane {
+  return lanes.some((lane) => lane === word);
+}
+
+/** Says that a row of the work ledger waits. */
+export type Bell = { lane: Lane; workId: string };
+
+/** Does what a bell asks for; it must be idempotent, since a bell may ring twice. */
+export type BellHandler = (bell: Bell, signal: AbortSignal) => Promise<void>;
+
+/**
+ * A bell, not a record: everything it says stands in the database, so a queue may lose all it holds and the
+ * reconciler rings again.
+ */
+export type JobQueue = {
+  /**
+   * Rings. Twice for one `workId` is harmless.
+   *
+   * @throws AppError QUEUE_UNREACHABLE; the caller may go on, since the work is written down
+   */
+  ring(bells: readonly Bell[]): Promise<void>;
+  /** Starts to take bells, at most `concurrency` of a lane at a time. Resolves when listening. */
+  listen(handler: BellHandler, options: { concurrency: number }): Promise<void>;
+  /** Bells not yet answered, by lane. */
+  depth(): Promise<Record<Lane, number>>;
+  /** Rejects when the queue cannot be reached. */
+  check(): Promise<void>;
+  /**
+   * Takes no new bell and waits for those in hand.
+   *
+   * @param options.graceMs after this many milliseconds the handlers' signal is aborted; default 30,000
+   */
+  close(options?: { graceMs?: number }): Promise<void>;
+};
+
+/** Time that handlers get to end by themselves, milliseconds. */
+export const standardGraceMs = 30_000;

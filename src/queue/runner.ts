@@ -1,0 +1,117 @@
+import type { Logger } from 'pino';
+import type { Bell, JobQueue, Lane } from './job-queue.ts';
+
+/** Work that has been taken for this process. */
+export type WorkRecord = { id: string; lane: Lane; payload: unknown; attempts: number };
+
+/** The record that bells speak of; the store keeps it. */
+export type WorkLedger = {
+  /** Takes pending, due work for `leaseMs`; null when it is done, failed, not due, or held by another. */
+  take(id: string, leaseMs: number): Promise<WorkRecord | null>;
+  /** Prolongs the lease; false when the work is no longer pending. */
+  renew(id: string, leaseMs: number): Promise<boolean>;
+  /** Puts work back until `retryAt`, or gives it up when that is null. */
+  fail(work: WorkRecord, error: string, retryAt: Date | null): Promise<void>;
+  /** Work that is pending, due and not held. */
+  overdue(limit: number): Promise<Bell[]>;
+};
+
+/** Does one piece of work and marks it done itself, in the transaction that holds its effects. */
+export type WorkHandler = (work: WorkRecord, signal: AbortSignal) => Promise<void>;
+
+/** Work that no retry can help is failed at once. */
+export class UnrecoverableError extends Error {
+  override name = 'UnrecoverableError';
+}
+
+export type RunnerOptions = {
+  queue: JobQueue;
+  ledger: WorkLedger;
+  handlers: Record<Lane, WorkHandler>;
+  /** Tries of one piece of work before it is given up. */
+  maxAttempts: number;
+  /** Pieces of one lane at a time in this process. */
+  concurrency: number;
+  reconcileEveryMs: number;
+  /** How long taken work is held without a sign of life, milliseconds. */
+  leaseMs?: number;
+  log: Pick<Logger, 'info' | 'warn' | 'error'>;
+};
+
+/** Joins bells and record in one process. */
+export type Runner = {
+  start(): Promise<void>;
+  /** Rings for everything that is overdue; resolves to how many bells. */
+  reconcile(): Promise<number>;
+  /** Stops the reconciler; the queue's own `close` waits for work in hand. */
+  close(): Promise<void>;
+};
+
+const standardLeaseMs = 30_000;
+const firstRetryMs = 1_000;
+const longestRetryMs = 5 * 60_000;
+/** Enough to fill every process; the rest is rung for in the next turn. */
+const bellsPerReconcile = 1_000;
+
+/** Waiting time after the given number of failed attempts, doubling from one second up to five minutes. */
+export function retryDelayMs(attempts: number): number {
+  return Math.min(firstRetryMs * 2 ** (attempts - 1), longestRetryMs);
+}
+
+/**
+ * Takes the work that bells speak of, retries what fails with growing waits, and rings again on start and on a
+ * timer for whatever was lost on the way.
+ */
+export function createRunner(options: RunnerOptions): Runner {
+  const { queue, ledger, handlers, log, leaseMs = standardLeaseMs } = options;
+  let timer: NodeJS.Timeout | null = null;
+  let reconciling: Promise<number> | null = null;
+
+  async function run(bell: Bell, signal: AbortSignal): Promise<void> {
+    const work = await ledger.take(bell.workId, leaseMs);
+    if (work === null) return;
+    const renewal = setInterval(() => {
+      ledger.renew(work.id, leaseMs).catch((error: unknown) => log.warn({ err: error, workId: work.id }, 'lease not renewed'));
+    }, leaseMs / 3);
+    try {
+      await handlers[work.lane](work, signal);
+    } catch (error) {
+      const lost = error instanceof UnrecoverableError || work.attempts >= options.maxAttempts;
+      const retryAt = lost ? null : new Date(Date.now() + retryDelayMs(work.attempts));
+      log.error({ err: error, workId: work.id, lane: work.lane, attempts: work.attempts, retryAt }, lost ? 'work given up' : 'work failed');
+      await ledger.fail(work, error instanceof Error ? error.message : String(error), retryAt);
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  async function ringOverdue(): Promise<number> {
+    const bells = await ledger.overdue(bellsPerReconcile);
+    if (bells.length > 0) await queue.ring(bells);
+    return bells.length;
+  }
+
+  async function reconcile(): Promise<number> {
+    reconciling ??= ringOverdue().finally(() => {
+      reconciling = null;
+    });
+    return await reconciling;
+  }
+
+  return {
+    reconcile,
+    async start() {
+      await queue.listen(run, { concurrency: options.concurrency });
+      timer = setInterval(() => {
+        reconcile().catch((error: unknown) => log.warn({ err: error }, 'reconciler failed'));
+      }, options.reconcileEveryMs);
+      timer.unref();
+      // A queue that is away at the start must not keep the service down; the timer tries again.
+      await reconcile().catch((error: unknown) => log.warn({ err: error }, 'reconciler failed'));
+    },
+    async close() {
+      if (timer !== null) clearInterval(timer);
+      await reconciling?.catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import type { ChunkRow } from './assess.ts';
+import { AppError } from './domain/app-error.ts';
+import { storable } from './domain/text.ts';
+import type { IntakeRow } from './intake/read-listings.ts';
+import type { Bell } from './queue/job-queue.ts';
+import { addBatchRows, type BatchProblem, beginBatch, endBatchUpload } from './store/batches.ts';
+import { type Db, inTransaction } from './store/db.ts';
+import { addWork } from './store/work.ts';
+
+/** Rows of one chunk: past 50 to 100 the queue no longer weighs, and up to 500 a retry stays cheap. */
+const chunkRows = 200;
+/** Text of one chunk in UTF-16 code units, so that rows of 100,000 units do not pile up in memory. */
+const chunkUnits = 2_000_000;
+
+/** Who sends a batch, and under what name. */
+export type BatchUpload = { name: string; createdBy: string | null; idempotencyKey: string | null };
+
+/**
+ * Stores the rows of a batch as they come, a chunk at a time, each chunk as one piece of `assess` work. When the
+ * sender goes away in the middle, what came is kept and scored; the same upload with the same key goes on from there.
+ *
+ * @param ring tells the queue of new work, after it is stored
+ * @returns the batch's id, and how many rows this upload found stored already
+ */
+export async function receiveBatch(
+  rows: AsyncIterable<IntakeRow>,
+  upload: BatchUpload,
+  deps: { db: Db; ring(bells: readonly Bell[]): Promise<void>; onProgress?(rowsRead: number): void },
+): Promise<{ batchId: string; resumedAt: number }> {
+  const batch = await beginBatch(deps.db, upload);
+  if (batch.state === 'received') return { batchId: batch.id, resumedAt: batch.rowsRead };
+  let stored = batch.rowsRead;
+  let skip = batch.rowsRead;
+  let good: ChunkRow[] = [];
+  let problems: BatchProblem[] = [];
+  let units = 0;
+
+  async function flush(): Promise<void> {
+    const read = good.length + problems.length;
+    if (read === 0) return;
+    const workId = await inTransaction(deps.db, async (trx) => {
+      await addBatchRows(trx, batch.id, stored, { read, problems });
+      if (good.length === 0) return null;
+      const payload = { batchId: batch.id, rows: good };
+      return await addWork(trx, { lane: 'assess', key: `${batch.id}:${stored}`, payload, batchId: batch.id });
+    });
+    if (workId !== null) await deps.ring([{ lane: 'assess', workId }]);
+    stored += read;
+    good = [];
+    problems = [];
+    units = 0;
+    deps.onProgress?.(stored);
+  }
+
+  try {
+    for await (const row of rows) {
+      if (skip > 0) {
+        skip -= 1;
+        continue;
+      }
+      const id = row.id === null ? null : storable(row.id);
+      if ('listing' in row) {
+        good.push({ line: row.line, id, listing: row.listing });
+        units += row.listing.text.length;
+      } else {
+        problems.push({ line: row.line, id, problem: storable(row.problem) });
+        units += row.problem.length;
+      }
+      if (good.length + problems.length >= chunkRows || units >= chunkUnits) await flush();
+    }
+    await flush();
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'BATCH_BUSY'))
+      await endBatchUpload(deps.db, batch.id, 'cut');
+    throw error;
+  }
+  await endBatchUpload(deps.db, batch.id, 'received');
+  return { batchId: batch.id, resumedAt: batch.rowsRead };
+}

@@ -1,0 +1,113 @@
+import type { Logger } from 'pino';
+import { type Assessor, createAssessor } from './assess.ts';
+import { type Classifier, loadClassifier } from './classifier/classifier.ts';
+import { currentModelDir } from './classifier/current-model.ts';
+import type { Config } from './config.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { createBullmqQueue } from './queue/bullmq-queue.ts';
+import { createInProcessQueue } from './queue/in-process-queue.ts';
+import { isLane, type JobQueue } from './queue/job-queue.ts';
+import { createRunner, type Runner } from './queue/runner.ts';
+import { openStore, type Store } from './store/db.ts';
+import { failWork, overdueWork, renewWork, takeWork } from './store/work.ts';
+import { scheduleUpkeep, type Upkeep, upkeepHandler } from './upkeep.ts';
+
+/** Everything a running saring is made of. */
+export type Services = {
+  config: Config;
+  log: Logger;
+  store: Store;
+  classifier: Classifier;
+  assessor: Assessor;
+  queue: JobQueue;
+  metrics: Metrics;
+  /** Takes background work from now on, and asks for upkeep. Commands that only ring do not call it. */
+  startWork(): Promise<void>;
+  /** Finishes what was begun and frees everything. */
+  close(): Promise<void>;
+};
+
+/** How often a chunk that fails is tried; waits double from a second, so the last try is about four minutes on. */
+const maxAttempts = 8;
+const reconcileEveryMs = 5_000;
+
+/**
+ * Builds everything once, in order. What was built before a failure is closed again.
+ *
+ * @throws AppError as the store and the classifier do
+ */
+export async function createServices(config: Config, log: Logger): Promise<Services> {
+  const undo: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+  };
+  try {
+    const classifier = await loadClassifier({
+      modelDir: await currentModelDir(config.models.dir, config.models.version),
+      backend: config.models.backend,
+    });
+    undo.push(async () => classifier.close());
+    const store = await openStore(config.store);
+    undo.push(() => store.close());
+    const onError = (error: unknown) => log.error({ err: error }, 'queue failed');
+    const queue =
+      config.redisUrl === null
+        ? createInProcessQueue({ onError })
+        : await createBullmqQueue({ redisUrl: config.redisUrl, onError });
+    undo.push(() => queue.close({ graceMs: config.shutdownMs }));
+    const metrics = createMetrics({ db: store.db, queue });
+    const assessor = createAssessor({ db: store.db, classifier, onAssessed: metrics.countAssessments });
+    let runner: Runner | null = null;
+    let upkeep: Upkeep | null = null;
+    undo.push(async () => {
+      upkeep?.stop();
+      await runner?.close();
+    });
+    log.info(
+      {
+        engine: store.engine,
+        queue: config.redisUrl === null ? 'in process' : 'redis',
+        backend: classifier.backend,
+        model: classifier.modelVersion,
+      },
+      'services ready',
+    );
+    return {
+      config,
+      log,
+      store,
+      classifier,
+      assessor,
+      queue,
+      metrics,
+      close,
+      async startWork() {
+        runner = createRunner({
+          queue,
+          ledger: {
+            take: async (id, leaseMs) => {
+              const work = await takeWork(store.db, id, leaseMs);
+              return work === null || !isLane(work.lane) ? null : { ...work, lane: work.lane };
+            },
+            renew: (id, leaseMs) => renewWork(store.db, id, leaseMs),
+            fail: (work, error, retryAt) => failWork(store.db, work.id, error, retryAt),
+            overdue: async (limit) =>
+              (await overdueWork(store.db, limit)).flatMap(({ id, lane }) =>
+                isLane(lane) ? [{ lane, workId: id }] : [],
+              ),
+          },
+          handlers: { assess: (work) => assessor.assessChunk(work), upkeep: upkeepHandler(store) },
+          maxAttempts,
+          concurrency: config.work.concurrency,
+          reconcileEveryMs,
+          log,
+        });
+        await runner.start();
+        upkeep = scheduleUpkeep({ store, queue, everyMs: config.work.snapshotEveryMs, log });
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

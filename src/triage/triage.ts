@@ -1,0 +1,30 @@
+import type { Assessment } from '../domain/assessment.ts';
+import { elements } from '../domain/element.ts';
+import type { Policy, Verdict } from '../domain/policy.ts';
+import type { Score } from '../domain/score.ts';
+
+/**
+ * A bale does more harm than a jacket, so of two equally sure flags the wholesale one is reviewed first; sureness
+ * weighs more, because a reviewer's time is wasted by a wrong flag of either kind.
+ */
+const surenessWeight = 0.7;
+const bulkWeight = 0.3;
+
+/**
+ * Draws the verdict that a policy gives a score: `flag` when the probability reaches `flagAt` and every element
+ * its floor, else `watch` from `watchAt` on, else `clear`. Priority is 0.7 · probability + 0.3 · bulk, in [0, 1].
+ */
+export function assess(score: Score, policy: Policy): Assessment {
+  return {
+    ...score,
+    policyVersion: policy.version,
+    verdict: verdictOf(score, policy),
+    priority: surenessWeight * score.probability + bulkWeight * score.elements.bulk,
+  };
+}
+
+function verdictOf(score: Score, policy: Policy): Verdict {
+  const floorsReached = elements.every((element) => score.elements[element] >= policy.elementFloors[element]);
+  if (score.probability >= policy.flagAt && floorsReached) return 'flag';
+  return score.probability >= policy.watchAt ? 'watch' : 'clear';
+}
