@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ElementProbabilities } from './element.ts';
+import { ElementProbabilities, elements } from './element.ts';
 
 export const verdicts = ['flag', 'watch', 'clear'] as const;
 /** `flag` waits for a reviewer, `watch` is kept and sampled but not queued, `clear` needs nobody. */
@@ -31,3 +31,17 @@ export const Policy = z.object({
   }),
 });
 export type Policy = z.infer<typeof Policy>;
+
+/**
+ * The verdict that a policy gives: `flag` when the probability reaches `flagAt` and every element its floor, else
+ * `watch` from `watchAt` on, else `clear`. Kept beside the policy because both triage and the choice of the
+ * thresholds must mean the same by it.
+ */
+export function verdictOf(
+  score: { probability: number; elements: ElementProbabilities },
+  policy: Pick<Policy, 'flagAt' | 'watchAt' | 'elementFloors'>,
+): Verdict {
+  const floorsReached = elements.every((element) => score.elements[element] >= policy.elementFloors[element]);
+  if (score.probability >= policy.flagAt && floorsReached) return 'flag';
+  return score.probability >= policy.watchAt ? 'watch' : 'clear';
+}

@@ -1,6 +1,5 @@
 import type { Assessment } from '../domain/assessment.ts';
-import { elements } from '../domain/element.ts';
-import type { Policy, Verdict } from '../domain/policy.ts';
+import { type Policy, verdictOf } from '../domain/policy.ts';
 import type { Score } from '../domain/score.ts';
 
 /**
@@ -11,8 +10,8 @@ const surenessWeight = 0.7;
 const bulkWeight = 0.3;
 
 /**
- * Draws the verdict that a policy gives a score: `flag` when the probability reaches `flagAt` and every element
- * its floor, else `watch` from `watchAt` on, else `clear`. Priority is 0.7 · probability + 0.3 · bulk, in [0, 1].
+ * Draws the verdict that a policy gives a score, and the place in the queue: 0.7 · probability + 0.3 · bulk, in
+ * [0, 1].
  */
 export function assess(score: Score, policy: Policy): Assessment {
   return {
@@ -21,10 +20,4 @@ export function assess(score: Score, policy: Policy): Assessment {
     verdict: verdictOf(score, policy),
     priority: surenessWeight * score.probability + bulkWeight * score.elements.bulk,
   };
-}
-
-function verdictOf(score: Score, policy: Policy): Verdict {
-  const floorsReached = elements.every((element) => score.elements[element] >= policy.elementFloors[element]);
-  if (score.probability >= policy.flagAt && floorsReached) return 'flag';
-  return score.probability >= policy.watchAt ? 'watch' : 'clear';
 }

@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Policy } from '../domain/policy.ts';
+import { type BackendChoice, useBackend } from './backend.ts';
+import { fitCalibration } from './calibrate.ts';
+import { choosePolicy } from './choose-policy.ts';
+import { createClassifier } from './classifier.ts';
+import { type CorpusRow, type LabelledRow, readCorpus, readLabelled } from './corpus.ts';
+import { currentFile } from './current-model.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
+import { createFeatureExtractor, type FeatureExtractor, type FeatureSettings } from './features.ts';
+import { toLayersFiles } from './layers-model.ts';
+import { type Model, modelFiles } from './model-files.ts';
+import { writeModelCard } from './model-card.ts';
+import { mutate } from './mutate.ts';
+import { createNetwork } from './network.ts';
+import { pool, writePooled } from './pool.ts';
+import type { Judged } from './quality.ts';
+import { createRandom } from './random.ts';
+import { splitCorpus } from './split.ts';
+import { type Example, type TrainingSettings, trainNetwork } from './train-network.ts';
+import { heads, type Weights } from './weights.ts';
+
+export type TrainOptions = {
+  corpusDir: string;
+  /** NDJSON files of real texts that offer nothing of the kind; they teach only the overall head. */
+  backgroundFiles: readonly string[];
+  /** Folder that holds the models. */
+  modelsDir: string;
+  seed: number;
+  /** WebAssembly by default: its arithmetic is the same everywhere, so the same seed gives the same file. */
+  backend: BackendChoice;
+  epochs: number;
+  onProgress(progress: { phase: string; done: number; total: number; detail: string }): void;
+};
+
+export type TrainResult = { version: string; dir: string; policy: Policy; validation: Evaluation; test: Evaluation };
+
+/** Standard number of passes over the training texts; chosen on validation. */
+export const standardEpochs = 12;
+/** Mutated copies of each training text. */
+const copies = 2;
+
+const features: FeatureSettings = { buckets: 1 << 16, minGram: 3, maxGram: 5, stems: true };
+
+function settingsOf(options: TrainOptions): TrainingSettings {
+  return {
+    buckets: features.buckets,
+    dimensions: 16,
+    hidden: 32,
+    epochs: options.epochs,
+    batchSize: 32,
+    learningRate: 0.05,
+    featureDropout: 0.3,
+    weightDecay: 1e-3,
+    seed: options.seed,
+  };
+}
+
+/**
+ * Trains a model on a corpus and writes its folder. Corpus, seed, settings and backend alone decide every byte of
+ * the weights, and their hash is the model's name.
+ *
+ * @throws AppError CORPUS_INVALID, FILE_UNREADABLE or BACKEND_UNAVAILABLE
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const corpus = await readCorpus(options.corpusDir);
+  const background = (await Promise.all(options.backgroundFiles.map(readLabelled))).flat();
+  const backend = await useBackend(options.backend);
+  const settings = settingsOf(options);
+  const dataHash = await hashData(corpus.hash, options.backgroundFiles);
+  const version = `bag-${hashOf([dataHash, settings, features, copies, backend]).slice(0, 8)}`;
+  const parts = splitCorpus(corpus.rows);
+  const extract = createFeatureExtractor(features);
+
+  const examples = makeExamples(parts.train, background, extract, settings.seed);
+  const weights = trainNetwork(examples, settings, (epoch, loss) => {
+    options.onProgress({ phase: 'training', done: epoch, total: settings.epochs, detail: `loss ${loss.toFixed(3)}` });
+  });
+  const model = calibrated(version, weights, parts.validation, extract);
+  const classifier = createClassifier(model, backend);
+  const scores = classifier.scoreMany(parts.validation.map(({ text }) => text));
+  const judged: Judged[] = parts.validation.flatMap((row, index) => {
+    const score = scores[index];
+    return score === undefined ? [] : [{ score, offer: row.label === 'offer' }];
+  });
+  const policy = choosePolicy(judged, `${version}-p1`);
+  const judge = { ...classifier, policy };
+  const validation = evaluate(judge, parts.validation);
+  const test = evaluate(judge, parts.test);
+  classifier.close();
+
+  const dir = join(options.modelsDir, version);
+  const counts = { train: parts.train.length, validation: parts.validation.length, test: parts.test.length };
+  const names = options.backgroundFiles.map((file) => basename(file));
+  const facts = { version, dataHash, background: names, counts, settings, backend, policy, validation, test };
+  await writeModel(dir, { ...model, policy }, facts);
+  await writeFile(join(options.modelsDir, currentFile), json({ version }));
+  return { version, dir, policy, validation, test };
+}
+
+function makeExamples(
+  rows: readonly CorpusRow[],
+  background: readonly LabelledRow[],
+  extract: FeatureExtractor,
+  seed: number,
+): Example[] {
+  const random = createRandom(seed ^ 0x5eed);
+  const taught = rows.flatMap((row) => {
+    const targets = targetsOf(row);
+    const texts = [row.text, ...Array.from({ length: copies }, () => mutate(row.text, random))];
+    return texts.map((text) => ({ features: extract(text), targets }));
+  });
+  const others = background.map((row) => ({
+    features: extract(row.text),
+    targets: heads.map((head) => (head === 'offer' ? (row.label === 'offer' ? 1 : 0) : null)),
+  }));
+  return [...taught, ...others];
+}
+
+function targetsOf(row: CorpusRow): number[] {
+  return heads.map((head) => ((head === 'offer' ? row.label === 'offer' : row.elements[head]) ? 1 : 0));
+}
+
+function calibrated(version: string, weights: Weights, rows: readonly CorpusRow[], extract: FeatureExtractor): Model {
+  const network = createNetwork(weights);
+  const input = new Float32Array(rows.length * weights.dimensions);
+  rows.forEach((row, index) => {
+    writePooled(pool(extract(row.text), weights), input, index * weights.dimensions);
+  });
+  const output = network.predict(input);
+  network.dispose();
+  const targets = rows.map(targetsOf);
+  const calibrations = heads.map((_head, head) =>
+    fitCalibration(
+      rows.map((_row, row) => output[row * heads.length + head] ?? 0),
+      targets.map((target) => target[head] === 1),
+    ),
+  );
+  const none = { precisionLowerBound: 0, recall: 0, n: 0, flagged: 0, method: '' };
+  const elementFloors = { clothing: 0, used: 0, imported: 0, offered: 0, bulk: 0 };
+  const policy = { version: 'none', flagAt: 1, watchAt: 1, elementFloors, promise: none };
+  return { version, features, weights, calibrations, policy };
+}
+
+async function writeModel(dir: string, model: Model, facts: Parameters<typeof writeModelCard>[0]): Promise<void> {
+  const part = `${dir}.part`;
+  await rm(part, { recursive: true, force: true });
+  await mkdir(part, { recursive: true });
+  const { topology, weights } = await toLayersFiles(model.weights);
+  const write = (name: string, content: string | Uint8Array) => writeFile(join(part, name), content);
+  await write(modelFiles.topology, json(topology));
+  await write(modelFiles.weights, weights);
+  await write(modelFiles.tokenizer, json({ version: model.version, settings: model.features }));
+  const calibrations = Object.fromEntries(heads.map((head, index) => [head, model.calibrations[index]]));
+  await write(modelFiles.calibration, json({ method: 'Platt scaling on the validation split', heads: calibrations }));
+  await write(modelFiles.policy, json(model.policy));
+  await write(modelFiles.metrics, json(facts));
+  await write(modelFiles.card, writeModelCard(facts));
+  await rm(dir, { recursive: true, force: true });
+  await rename(part, dir);
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}
+
+async function hashData(corpusHash: string, files: readonly string[]): Promise<string> {
+  if (files.length === 0) return corpusHash;
+  const hash = createHash('sha256').update(corpusHash);
+  for (const file of files) hash.update(await readFile(file));
+  return hash.digest('hex');
+}
