@@ -1,0 +1,110 @@
+import { AppError } from '../domain/app-error.ts';
+import { type Listing, maxImageUrls, parseListing } from '../domain/listing.ts';
+import { csvRows, separatorOf } from './csv-rows.ts';
+import type { SourceRecord } from './fields.ts';
+import type { Format } from './format.ts';
+import { formats, recogniseFormat } from './formats.ts';
+import { jsonRows, ndjsonRows } from './json-rows.ts';
+import { type SourceRow, standardMaxRowBytes } from './source-row.ts';
+
+/**
+ * A listing of a file, or why a record is none. `line` counts from 1: the line where the record begins in NDJSON and
+ * CSV, the record's number in other JSON. `id` is the file's own.
+ */
+export type IntakeRow =
+  | { line: number; id: string | null; listing: Listing }
+  | { line: number; id: string | null; problem: string };
+
+export type ReadOptions = {
+  /** The clock that dates are held against. */
+  now: Date;
+  /** Most bytes of one record; default 1 MiB. */
+  maxRowBytes?: number;
+};
+
+/** What is looked at to recognise a file. */
+const headBytes = 64 * 1024;
+
+/**
+ * Reads listings from a file as scrapers and people write them. The format is recognised by content, never by name.
+ * Needs the memory of one record, whatever the file's size. A bad record is given as a problem and the next one is
+ * read.
+ *
+ * @throws AppError FORMAT_UNKNOWN or INPUT_COMPRESSED
+ */
+export async function* readListings(source: AsyncIterable<Uint8Array>, options: ReadOptions): AsyncGenerator<IntakeRow> {
+  const { head, whole } = await peek(source);
+  let format: Format | null = null;
+  for await (const row of cut(head, whole, options.maxRowBytes ?? standardMaxRowBytes)) {
+    if (!('record' in row)) {
+      yield { line: row.line, id: null, problem: row.problem };
+      continue;
+    }
+    format ??= recogniseFormat(row.record);
+    if (format === null) throw unknownFormat(Object.keys(row.record));
+    for (const record of format.unwrap?.(row.record) ?? [row.record]) yield readRecord(format, record, row.line, options.now);
+  }
+}
+
+function readRecord(format: Format, record: SourceRecord, line: number, now: Date): IntakeRow {
+  const { id, imageUrls, text, ...draft } = format.read(record);
+  const known = Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined));
+  const parsed = parseListing({ ...known, text: text ?? '', imageUrls: imageUrls.slice(0, maxImageUrls) }, now);
+  if (parsed.ok) return { line, id: id ?? null, listing: parsed.listing };
+  const problem = parsed.issues.map(({ field, message }) => `${field} ${message}`).join('; ');
+  return { line, id: id ?? null, problem };
+}
+
+function unknownFormat(fields: readonly string[]): AppError {
+  const seen = fields.length === 0 ? 'no field' : `the fields ${fields.slice(0, 8).join(', ')}`;
+  const known = formats.map(({ writtenBy }) => writtenBy).join('; ');
+  return new AppError('FORMAT_UNKNOWN', 422, `no known format has ${seen}. Known: ${known}. Or rename the column with the text to "text"`);
+}
+
+/** Reads the beginning without losing it. */
+async function peek(source: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; whole: AsyncIterable<Uint8Array> }> {
+  const iterator = source[Symbol.asyncIterator]();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  while (size < headBytes) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    parts.push(next.value);
+    size += next.value.byteLength;
+  }
+  let head = Buffer.concat(parts);
+  if (head.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]))) head = head.subarray(3);
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    try {
+      if (head.byteLength > 0) yield head;
+      for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return { head, whole: whole() };
+}
+
+function cut(head: Buffer, whole: AsyncIterable<Uint8Array>, maxRowBytes: number): AsyncIterable<SourceRow> {
+  if (head[0] === 0x1f && head[1] === 0x8b) {
+    throw new AppError('INPUT_COMPRESSED', 415, 'the input is gzip; uncompress it first');
+  }
+  const text = head.toString('utf8');
+  if (/^(?:PK\u0003\u0004|%PDF|\uFFFD\uFFFD)/.test(text) || head.subarray(0, 1024).includes(0)) {
+    throw new AppError('FORMAT_UNKNOWN', 422, 'the input is not text in UTF-8; save it as CSV (UTF-8) or JSON first');
+  }
+  const start = text.trimStart();
+  if (start.startsWith('[')) return jsonRows(whole, maxRowBytes);
+  if (start.startsWith('{')) return isOneLine(start) ? ndjsonRows(whole, maxRowBytes) : jsonRows(whole, maxRowBytes);
+  const header = start.split('\n', 1)[0] ?? '';
+  return csvRows(whole, separatorOf(header), maxRowBytes);
+}
+
+/** Whether the first object ends on its line, or the line is longer than what we see of it. */
+function isOneLine(start: string): boolean {
+  const end = start.indexOf('\n');
+  if (end === -1) return true;
+  const line = start.slice(0, end).trim();
+  // A pretty-printed object's first line holds a lone brace or an open field.
+  return line.endsWith('}') || line.length > 200;
+}
