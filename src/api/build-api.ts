@@ -9,6 +9,7 @@ import type { Services } from '../services.ts';
 import { authenticate } from './authenticate.ts';
 import { answerProblems } from './problems.ts';
 import { batchRoutes } from './routes/batches.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { listingRoutes } from './routes/listings.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { reviewRoutes } from './routes/reviews.ts';
@@ -86,6 +87,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
     await guarded.register(listingRoutes(services));
     await guarded.register(reviewRoutes(services));
     await guarded.register(batchRoutes(services));
+    await guarded.register(keyRoutes(services));
   });
   return api;
 }

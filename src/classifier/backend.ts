@@ -61,9 +61,14 @@ export async function useBackend(choice: BackendChoice): Promise<BackendName> {
       cause = error;
     }
   }
-  throw new AppError('BACKEND_UNAVAILABLE', 500, `TFJS_BACKEND=${choice} does not load here: ${reason(cause)}; use auto, wasm or js`, {
-    cause,
-  });
+  throw new AppError(
+    'BACKEND_UNAVAILABLE',
+    500,
+    `TFJS_BACKEND=${choice} does not load here: ${reason(cause)}; use auto, wasm or js`,
+    {
+      cause,
+    },
+  );
 }
 
 function reason(cause: unknown): string {

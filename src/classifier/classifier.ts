@@ -4,7 +4,7 @@ import { type BackendChoice, type BackendName, useBackend } from './backend.ts';
 import { type Calibration, sigmoid } from './calibrate.ts';
 import { planOcclusions, readSpans, rowsOf, writeRows } from './explain.ts';
 import { createFeatureExtractor } from './features.ts';
-import { readModel, type Model } from './model-files.ts';
+import { type Model, readModel } from './model-files.ts';
 import { createNetwork } from './network.ts';
 import { pool, writePooled } from './pool.ts';
 import { heads } from './weights.ts';
@@ -29,7 +29,10 @@ const textsAtOnce = 64;
  *
  * @throws AppError MODEL_INVALID naming the file at fault, or BACKEND_UNAVAILABLE
  */
-export async function loadClassifier(options: { modelDir: string; backend: BackendChoice }): Promise<Classifier> {
+export async function loadClassifier(options: {
+  modelDir: string;
+  backend: BackendChoice;
+}): Promise<Classifier> {
   const model = await readModel(options.modelDir);
   return createClassifier(model, await useBackend(options.backend));
 }

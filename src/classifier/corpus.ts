@@ -18,7 +18,13 @@ export const CorpusRow = z
     slice: z.string().min(1),
     platform: Platform,
     text: z.string().min(1),
-    elements: z.object({ clothing: z.boolean(), used: z.boolean(), imported: z.boolean(), offered: z.boolean(), bulk: z.boolean() }),
+    elements: z.object({
+      clothing: z.boolean(),
+      used: z.boolean(),
+      imported: z.boolean(),
+      offered: z.boolean(),
+      bulk: z.boolean(),
+    }),
     label: Label,
   })
   .refine((row) => (row.label === 'offer') === requiredElements.every((element) => row.elements[element]), {
@@ -37,7 +43,8 @@ export type Corpus = { rows: CorpusRow[]; hash: string };
  */
 export async function readCorpus(dir: string): Promise<Corpus> {
   const names = (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.ndjson')).sort();
-  if (names.length === 0) throw new AppError('CORPUS_INVALID', 422, `${dir} holds no .ndjson file; name the folder of the corpus`);
+  if (names.length === 0)
+    throw new AppError('CORPUS_INVALID', 422, `${dir} holds no .ndjson file; name the folder of the corpus`);
   const hash = createHash('sha256');
   const rows: CorpusRow[] = [];
   const ids = new Set<string>();
@@ -47,7 +54,12 @@ export async function readCorpus(dir: string): Promise<Corpus> {
     for (const [index, line] of text.split('\n').entries()) {
       if (line.trim() === '') continue;
       const row = readRow(line, `${join(dir, name)}:${index + 1}`, CorpusRow);
-      if (ids.has(row.id)) throw new AppError('CORPUS_INVALID', 422, `${join(dir, name)}:${index + 1}: id ${row.id} stands twice`);
+      if (ids.has(row.id))
+        throw new AppError(
+          'CORPUS_INVALID',
+          422,
+          `${join(dir, name)}:${index + 1}: id ${row.id} stands twice`,
+        );
       ids.add(row.id);
       rows.push(row);
     }
@@ -74,7 +86,11 @@ export async function readLabelled(file: string): Promise<LabelledRow[]> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new AppError('FILE_UNREADABLE', 422, `${file} cannot be read; check the path`, { cause });
   });
-  return text.split('\n').flatMap((line, index) => (line.trim() === '' ? [] : [readRow(line, `${file}:${index + 1}`, LabelledRow)]));
+  return text
+    .split('\n')
+    .flatMap((line, index) =>
+      line.trim() === '' ? [] : [readRow(line, `${file}:${index + 1}`, LabelledRow)],
+    );
 }
 
 function readRow<T>(line: string, place: string, schema: z.ZodType<T>): T {

@@ -18,8 +18,13 @@ export async function currentModelDir(modelsDir: string, version: string | null)
     const current = Current.parse(JSON.parse(await readFile(join(modelsDir, currentFile), 'utf8')));
     return join(modelsDir, current.version);
   } catch (cause) {
-    throw new AppError('MODEL_UNKNOWN', 500, `${join(modelsDir, currentFile)} names no model; run npm run train, or set SARING_MODEL`, {
-      cause,
-    });
+    throw new AppError(
+      'MODEL_UNKNOWN',
+      500,
+      `${join(modelsDir, currentFile)} names no model; run npm run train, or set SARING_MODEL`,
+      {
+        cause,
+      },
+    );
   }
 }

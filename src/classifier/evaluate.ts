@@ -5,7 +5,12 @@ import type { Estimate } from './intervals.ts';
 import { type Judged, measureQuality, type Quality } from './quality.ts';
 
 /** Quality over all rows and per slice, the worst slice first. */
-export type Evaluation = { modelVersion: string; policyVersion: string; overall: Quality; slices: Record<string, Quality> };
+export type Evaluation = {
+  modelVersion: string;
+  policyVersion: string;
+  overall: Quality;
+  slices: Record<string, Quality>;
+};
 
 const textsAtOnce = 256;
 
@@ -33,10 +38,15 @@ export function evaluate(
   };
 }
 
-function measureSlices(judged: readonly (Judged & { slice: string })[], policy: Policy): Record<string, Quality> {
+function measureSlices(
+  judged: readonly (Judged & { slice: string })[],
+  policy: Policy,
+): Record<string, Quality> {
   const bySlice = Map.groupBy(judged, ({ slice }) => slice);
   return Object.fromEntries(
-    [...bySlice].map(([slice, part]) => [slice, measureQuality(part, policy)] as const).sort(([, a], [, b]) => goodness(a) - goodness(b)),
+    [...bySlice]
+      .map(([slice, part]) => [slice, measureQuality(part, policy)] as const)
+      .sort(([, a], [, b]) => goodness(a) - goodness(b)),
   );
 }
 

@@ -56,7 +56,12 @@ export function writeRows(plan: Occlusions, weights: Weights, input: Float32Arra
  * @param output the network's log-odds for the rows that writeRows wrote, [rows, heads]
  * @param row the text's first row in `output`
  */
-export function readSpans(plan: Occlusions, output: Float32Array, row: number, calibrations: readonly Calibration[]): Span[] {
+export function readSpans(
+  plan: Occlusions,
+  output: Float32Array,
+  row: number,
+  calibrations: readonly Calibration[],
+): Span[] {
   return elements.flatMap((element) => {
     const head = heads.indexOf(element);
     const slope = calibrations[head]?.slope ?? 1;
@@ -68,7 +73,11 @@ export function readSpans(plan: Occlusions, output: Float32Array, row: number, c
       if (Math.abs(weight) < leastWeight) return;
       const end = plan.features.ends[word] ?? 0;
       const before = spans.at(-1);
-      if (before !== undefined && before.lastWord === word - 1 && Math.sign(before.weight) === Math.sign(weight)) {
+      if (
+        before !== undefined &&
+        before.lastWord === word - 1 &&
+        Math.sign(before.weight) === Math.sign(weight)
+      ) {
         before.end = end;
         before.weight += weight;
         before.lastWord = word;

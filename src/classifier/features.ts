@@ -6,7 +6,10 @@ import { readWords } from './read-words.ts';
 /** How texts become features; part of every model, since weights mean nothing without it. */
 export const FeatureSettings = z.object({
   /** Number of embedding rows that hashes fall into. */
-  buckets: z.int().min(256).max(1 << 22),
+  buckets: z
+    .int()
+    .min(256)
+    .max(1 << 22),
   /** Shortest and longest run of characters inside a word. */
   minGram: z.int().min(1).max(8),
   maxGram: z.int().min(1).max(8),

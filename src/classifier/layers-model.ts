@@ -15,13 +15,19 @@ export async function toLayersFiles(weights: Weights): Promise<LayersFiles> {
   const { buckets, dimensions, hidden } = weights;
   const rows = layers.input({ shape: [null], dtype: 'int32', name: 'rows' });
   const scales = layers.input({ shape: [null], name: 'scales' });
-  const embedded = layers.layers.embedding({ inputDim: buckets, outputDim: dimensions, name: 'embedding' }).apply(rows);
+  const embedded = layers.layers
+    .embedding({ inputDim: buckets, outputDim: dimensions, name: 'embedding' })
+    .apply(rows);
   const pooled = layers.layers
     .dot({ axes: [1, 1], name: 'pool' })
     .apply([scales, embedded as layers.SymbolicTensor]); // apply() of one symbolic tensor gives one
   const dense = layers.layers.dense({ units: hidden, activation: 'relu', name: 'hidden' }).apply(pooled);
   const output = layers.layers.dense({ units: heads.length, name: 'output' }).apply(dense);
-  const model = layers.model({ inputs: [rows, scales], outputs: output as layers.SymbolicTensor, name: 'saring' }); // as above
+  const model = layers.model({
+    inputs: [rows, scales],
+    outputs: output as layers.SymbolicTensor,
+    name: 'saring',
+  }); // as above
   const tensors = [
     tf.tensor2d(weights.embedding, [buckets, dimensions]),
     tf.tensor2d(weights.hiddenKernel, [dimensions, hidden]),

@@ -43,21 +43,34 @@ const Topology = z.looseObject({
   weightsManifest: z.tuple([
     z.object({
       paths: z.tuple([z.literal(modelFiles.weights)]),
-      weights: z.array(z.object({ name: z.string(), shape: z.array(z.int().positive()), dtype: z.literal('float32') })),
+      weights: z.array(
+        z.object({ name: z.string(), shape: z.array(z.int().positive()), dtype: z.literal('float32') }),
+      ),
     }),
   ]),
 });
 
 /** Tensors of the layers model, in the order in which the file holds them. */
-export const tensorNames = ['embedding/embeddings', 'hidden/kernel', 'hidden/bias', 'output/kernel', 'output/bias'] as const;
+export const tensorNames = [
+  'embedding/embeddings',
+  'hidden/kernel',
+  'hidden/bias',
+  'output/kernel',
+  'output/bias',
+] as const;
 
 async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   try {
     return schema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {
-    throw new AppError('MODEL_INVALID', 500, `${file} is missing or damaged; train the model again or choose another (SARING_MODEL)`, {
-      cause,
-    });
+    throw new AppError(
+      'MODEL_INVALID',
+      500,
+      `${file} is missing or damaged; train the model again or choose another (SARING_MODEL)`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -73,7 +86,11 @@ export async function readModel(dir: string): Promise<Model> {
   const topology = await readJson(join(dir, modelFiles.topology), Topology);
   const weights = await readWeights(join(dir, modelFiles.weights), topology);
   if (weights.buckets !== tokenizer.settings.buckets) {
-    throw new AppError('MODEL_INVALID', 500, `${join(dir, modelFiles.tokenizer)} does not belong to the weights beside it`);
+    throw new AppError(
+      'MODEL_INVALID',
+      500,
+      `${join(dir, modelFiles.tokenizer)} does not belong to the weights beside it`,
+    );
   }
   return {
     version: tokenizer.version,
@@ -86,7 +103,8 @@ export async function readModel(dir: string): Promise<Model> {
 
 function inOrder(calibrations: Partial<Record<Head, Calibration>>, head: Head): Calibration {
   const calibration = calibrations[head];
-  if (calibration === undefined) throw new AppError('MODEL_INVALID', 500, `${modelFiles.calibration} lacks ${head}`);
+  if (calibration === undefined)
+    throw new AppError('MODEL_INVALID', 500, `${modelFiles.calibration} lacks ${head}`);
   return calibration;
 }
 
@@ -100,7 +118,8 @@ async function readWeights(file: string, topology: z.infer<typeof Topology>): Pr
   const [embedding, hiddenKernel, hiddenBias, outputKernel, outputBias] = specs;
   const [buckets, dimensions] = embedding?.shape ?? [];
   const [hidden] = hiddenBias?.shape ?? [];
-  const known = specs.length === tensorNames.length && specs.every(({ name }, index) => name === tensorNames[index]);
+  const known =
+    specs.length === tensorNames.length && specs.every(({ name }, index) => name === tensorNames[index]);
   const fits =
     known &&
     bytes.byteLength === total * Float32Array.BYTES_PER_ELEMENT &&
@@ -108,7 +127,11 @@ async function readWeights(file: string, topology: z.infer<typeof Topology>): Pr
     same(outputKernel?.shape, [hidden, heads.length]) &&
     same(outputBias?.shape, [heads.length]);
   if (!fits || buckets === undefined || dimensions === undefined || hidden === undefined) {
-    throw new AppError('MODEL_INVALID', 500, `${file} does not have the tensors that ${modelFiles.topology} names; train the model again`);
+    throw new AppError(
+      'MODEL_INVALID',
+      500,
+      `${file} does not have the tensors that ${modelFiles.topology} names; train the model again`,
+    );
   }
   // A copy, since a Buffer may start at an address that is not a multiple of four.
   const numbers = new Float32Array(new Uint8Array(bytes).buffer);
@@ -120,9 +143,22 @@ async function readWeights(file: string, topology: z.infer<typeof Topology>): Pr
   if (e === undefined || hk === undefined || hb === undefined || ok === undefined || ob === undefined) {
     throw new Error('five tensors were checked and fewer found');
   }
-  return { buckets, dimensions, hidden, embedding: e, hiddenKernel: hk, hiddenBias: hb, outputKernel: ok, outputBias: ob };
+  return {
+    buckets,
+    dimensions,
+    hidden,
+    embedding: e,
+    hiddenKernel: hk,
+    hiddenBias: hb,
+    outputKernel: ok,
+    outputBias: ob,
+  };
 }
 
 function same(shape: readonly number[] | undefined, expected: readonly (number | undefined)[]): boolean {
-  return shape !== undefined && shape.length === expected.length && shape.every((side, index) => side === expected[index]);
+  return (
+    shape !== undefined &&
+    shape.length === expected.length &&
+    shape.every((side, index) => side === expected[index])
+  );
 }

@@ -18,14 +18,25 @@ function eachLetter(word: string, random: Random, share: number, change: (letter
 const mutations: readonly Mutation[] = [
   (text) => text.toUpperCase(),
   (text) => text.toLowerCase(),
-  (text, random) => someWords(text, random, (word) => eachLetter(word, random, 0.4, (letter) => leetOf[letter.toLowerCase()] ?? letter)),
+  (text, random) =>
+    someWords(text, random, (word) =>
+      eachLetter(word, random, 0.4, (letter) => leetOf[letter.toLowerCase()] ?? letter),
+    ),
   (text, random) => someWords(text, random, (word) => [...word].join(random() < 0.5 ? ' ' : '.')),
-  (text, random) => someWords(text, random, (word) => eachLetter(word, random, 0.4, (letter) => cyrillicOf[letter.toLowerCase()] ?? letter)),
-  (text, random) => someWords(text, random, (word) => `${word}${(word.at(-1) ?? '').repeat(1 + Math.floor(random() * 3))}`),
+  (text, random) =>
+    someWords(text, random, (word) =>
+      eachLetter(word, random, 0.4, (letter) => cyrillicOf[letter.toLowerCase()] ?? letter),
+    ),
+  (text, random) =>
+    someWords(text, random, (word) => `${word}${(word.at(-1) ?? '').repeat(1 + Math.floor(random() * 3))}`),
   (text, random) => someWords(text, random, (word) => [...word].join('\u200b')),
   (text, random) => someWords(text, random, (word) => typo(word, random)),
-  (text) => text.replace(/[\p{Extended_Pictographic}\uFE0F]/gu, ''),
-  (text, random) => text.split(/\s+/).filter(() => random() > 0.1).join(' '),
+  (text) => text.replace(/\p{Extended_Pictographic}\uFE0F?/gu, ''),
+  (text, random) =>
+    text
+      .split(/\s+/)
+      .filter(() => random() > 0.1)
+      .join(' '),
 ];
 
 /** Swaps two neighbouring letters, or drops one. */

@@ -36,7 +36,14 @@ export function writePooled(pooled: Pooled, target: Float32Array, at: number): v
   for (let d = 0; d < pooled.sum.length; d += 1) target[at + d] = (pooled.sum[d] ?? 0) * scale;
 }
 
-function addRows(sum: Float32Array, rows: Int32Array, from: number, to: number, weights: Weights, sign: 1 | -1): void {
+function addRows(
+  sum: Float32Array,
+  rows: Int32Array,
+  from: number,
+  to: number,
+  weights: Weights,
+  sign: 1 | -1,
+): void {
   const { dimensions, embedding } = weights;
   for (let at = from; at < to; at += 1) {
     const row = (rows[at] ?? 0) * dimensions;

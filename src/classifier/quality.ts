@@ -1,7 +1,7 @@
 import { type Policy, verdictOf } from '../domain/policy.ts';
+import type { Score } from '../domain/score.ts';
 import { type Estimate, wilson } from './intervals.ts';
 import { createRandom } from './random.ts';
-import type { Score } from '../domain/score.ts';
 
 /** A score beside the truth. */
 export type Judged = { score: Pick<Score, 'probability' | 'elements'>; offer: boolean };
@@ -38,7 +38,12 @@ export function measureQuality(judged: readonly Judged[], policy: Thresholds): Q
     averagePrecision: bootstrap(judged, averagePrecision),
     precision: wilson(hits, flagged.length),
     recall: wilson(hits, offers),
-    falseFlagsPer10k: { value: falseFlags.value * 1e4, low: falseFlags.low * 1e4, high: falseFlags.high * 1e4, n: falseFlags.n },
+    falseFlagsPer10k: {
+      value: falseFlags.value * 1e4,
+      low: falseFlags.low * 1e4,
+      high: falseFlags.high * 1e4,
+      n: falseFlags.n,
+    },
     calibrationError: bootstrap(judged, calibrationError),
   };
 }
@@ -76,7 +81,9 @@ export function calibrationError(judged: readonly Judged[]): number {
     bin.probability += score.probability;
     bin.offers += offer ? 1 : 0;
   }
-  return bins.reduce((sum, bin) => sum + Math.abs(bin.probability - bin.offers), 0) / Math.max(judged.length, 1);
+  return (
+    bins.reduce((sum, bin) => sum + Math.abs(bin.probability - bin.offers), 0) / Math.max(judged.length, 1)
+  );
 }
 
 function bootstrap(judged: readonly Judged[], measure: (judged: readonly Judged[]) => number): Estimate {
@@ -88,6 +95,7 @@ function bootstrap(judged: readonly Judged[], measure: (judged: readonly Judged[
     if (!Number.isNaN(value)) values.push(value);
   }
   values.sort((a, b) => a - b);
-  const at = (share: number) => values[Math.min(values.length - 1, Math.floor(share * values.length))] ?? Number.NaN;
+  const at = (share: number) =>
+    values[Math.min(values.length - 1, Math.floor(share * values.length))] ?? Number.NaN;
   return { value: measure(judged), low: at(0.025), high: at(0.975), n: judged.length };
 }

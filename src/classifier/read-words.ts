@@ -7,13 +7,29 @@ import type { FoldedCharacter } from './fold-character.ts';
 export type Word = { text: string; start: number; end: number };
 
 /** Digits and signs that stand for letters inside words. */
-const leet: Record<string, string> = { '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '6': 'g', '7': 't', '8': 'b', '9': 'g', '@': 'a', $: 's', '!': 'i', '|': 'l', '€': 'e' };
+const leet: Record<string, string> = {
+  '0': 'o',
+  '1': 'i',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '6': 'g',
+  '7': 't',
+  '8': 'b',
+  '9': 'g',
+  '@': 'a',
+  $: 's',
+  '!': 'i',
+  '|': 'l',
+  '€': 'e',
+};
 /** Signs that sellers put inside words to break them; a word goes on across one of them. */
 const breakers = new Set(['.', '-', '_', '*', "'", '’', '·', '•', '~', '+', '/', ',']);
 /** Longest word read as one; the rest of a longer one is a word of its own, which keeps features linear. */
 const maxWordLength = 64;
 /** Amounts: 25k, 35rb, 1,2jt, 100kg, 200pcs, 2xl, 90an. */
-const amount = /^(?:rp|idr)?(\d+)(k|rb|ribu|jt|juta|kg|kilo|pcs|pc|cm|gr|gb|ml|x|an|s|m|l|xl|xxl|th|an|hr|hari|bln|%|ac)?$/;
+const amount =
+  /^(?:rp|idr)?(\d+)(k|rb|ribu|jt|juta|kg|kilo|pcs|pc|cm|gr|gb|ml|x|an|s|m|l|xl|xxl|th|an|hr|hari|bln|%|ac)?$/;
 const phoneDigits = 9;
 
 type Piece = { text: string; start: number; end: number; kind: 'letters' | 'digits' | 'mixed' | 'symbol' };
@@ -45,7 +61,11 @@ function readPieces(text: string, fold: (codePoint: number) => FoldedCharacter):
     const size = pair ? 2 : 1;
     const folded = fold(pair ? ((unit - 0xd800) << 10) + (low - 0xdc00) + 0x10000 : unit);
     const end = at + size;
-    if (folded.kind === 'letter' || folded.kind === 'digit' || (open !== null && folded.text in leet && folded.kind === 'mark')) {
+    if (
+      folded.kind === 'letter' ||
+      folded.kind === 'digit' ||
+      (open !== null && folded.text in leet && folded.kind === 'mark')
+    ) {
       const kind = folded.kind === 'letter' ? 'letters' : folded.kind === 'digit' ? 'digits' : 'mixed';
       if (open === null || open.text.length >= maxWordLength) {
         open = { text: folded.text, start: at, end, kind, gap };
@@ -72,10 +92,26 @@ function readPieces(text: string, fold: (codePoint: number) => FoldedCharacter):
 
 /** Whether two neighbours are one word that somebody took apart. */
 function belongs(left: Spaced, right: Spaced, spelled: boolean): boolean {
-  if (right.kind === 'symbol' || left.kind === 'symbol' || right.kind === 'digits' || left.kind === 'digits') {
-    return spelled && right.gap !== 'far' && right.text.length === 1 && left.text.length === 1 && right.kind === 'digits' && left.kind === 'letters';
+  if (
+    right.kind === 'symbol' ||
+    left.kind === 'symbol' ||
+    right.kind === 'digits' ||
+    left.kind === 'digits'
+  ) {
+    return (
+      spelled &&
+      right.gap !== 'far' &&
+      right.text.length === 1 &&
+      left.text.length === 1 &&
+      right.kind === 'digits' &&
+      left.kind === 'letters'
+    );
   }
-  if (right.gap === 'breaker') return (left.text.length <= 2 || right.text.length <= 2) && left.text.length + right.text.length <= maxWordLength;
+  if (right.gap === 'breaker')
+    return (
+      (left.text.length <= 2 || right.text.length <= 2) &&
+      left.text.length + right.text.length <= maxWordLength
+    );
   return spelled && right.gap === 'space' && right.text.length === 1;
 }
 
@@ -98,7 +134,10 @@ function joinSpelled(pieces: readonly Spaced[]): Piece[] {
     const last = pieces[end - 1] ?? first;
     if (end === at + 1) joined.push(first);
     else {
-      const text = pieces.slice(at, end).map((piece) => piece.text).join('');
+      const text = pieces
+        .slice(at, end)
+        .map((piece) => piece.text)
+        .join('');
       joined.push({ text, start: first.start, end: last.end, kind: 'mixed' });
     }
     at = end;
@@ -109,11 +148,13 @@ function joinSpelled(pieces: readonly Spaced[]): Piece[] {
 function spelledRun(pieces: readonly Spaced[], from: number): number {
   let length = 1;
   const first = pieces[from];
-  if (first === undefined || first.text.length !== 1 || first.kind === 'symbol' || first.kind === 'digits') return 1;
+  if (first === undefined || first.text.length !== 1 || first.kind === 'symbol' || first.kind === 'digits')
+    return 1;
   let left = first;
   while (length < maxWordLength) {
     const right = pieces[from + length];
-    if (right === undefined || right.text.length !== 1 || right.gap === 'far' || !belongs(left, right, true)) break;
+    if (right === undefined || right.text.length !== 1 || right.gap === 'far' || !belongs(left, right, true))
+      break;
     left = { ...right, kind: right.kind === 'digits' ? 'letters' : right.kind };
     length += 1;
   }
@@ -134,7 +175,8 @@ function toWords(piece: Piece): Word[] {
 function amountWords(number: string, unit: string, piece: Piece): Word[] {
   const { start, end } = piece;
   if (number.length >= phoneDigits) return [{ text: '#phone', start, end }];
-  if (unit === 'k' || unit === 'rb' || unit === 'ribu') return [{ text: number.length <= 2 ? '#cheap' : '#price', start, end }];
+  if (unit === 'k' || unit === 'rb' || unit === 'ribu')
+    return [{ text: number.length <= 2 ? '#cheap' : '#price', start, end }];
   if (unit === 'jt' || unit === 'juta') return [{ text: '#million', start, end }];
   return [{ text: `#${Math.min(number.length, 7)}${unit}`, start, end }];
 }

@@ -47,7 +47,9 @@ export function trainNetwork(
     shuffle(order, random);
     let loss = 0;
     for (let from = 0; from < order.length; from += settings.batchSize) {
-      const batch = Array.from(order.subarray(from, from + settings.batchSize)).flatMap((index) => examples[index] ?? []);
+      const batch = Array.from(order.subarray(from, from + settings.batchSize)).flatMap(
+        (index) => examples[index] ?? [],
+      );
       loss += trainBatch(batch, weights, dense, squares, settings, random);
     }
     onEpoch(epoch, loss / order.length, weights);
@@ -57,7 +59,8 @@ export function trainNetwork(
 
 function initialWeights(settings: TrainingSettings, random: Random): Weights {
   const { buckets, dimensions, hidden } = settings;
-  const uniform = (size: number, spread: number) => Float32Array.from({ length: size }, () => (2 * random() - 1) * spread);
+  const uniform = (size: number, spread: number) =>
+    Float32Array.from({ length: size }, () => (2 * random() - 1) * spread);
   return {
     buckets,
     dimensions,
@@ -139,7 +142,13 @@ function denseGradients(
     ] as const;
     const [x, hiddenKernel, hiddenBias, outputKernel, outputBias] = inputs;
     const forward = (a: tf.Tensor, k1: tf.Tensor, b1: tf.Tensor, k2: tf.Tensor, b2: tf.Tensor) =>
-      tf.add(tf.matMul(tf.relu(tf.add(tf.matMul(a as tf.Tensor2D, k1 as tf.Tensor2D), b1)) as tf.Tensor2D, k2 as tf.Tensor2D), b2); // grads() hands plain tensors over
+      tf.add(
+        tf.matMul(
+          tf.relu(tf.add(tf.matMul(a as tf.Tensor2D, k1 as tf.Tensor2D), b1)) as tf.Tensor2D,
+          k2 as tf.Tensor2D,
+        ),
+        b2,
+      ); // grads() hands plain tensors over
     const logOdds = forward(x, hiddenKernel, hiddenBias, outputKernel, outputBias).dataSync();
     const misses = new Float32Array(logOdds.length);
     let loss = 0;
@@ -158,7 +167,9 @@ function denseGradients(
       if (!a || !k1 || !b1 || !k2 || !b2) throw new Error('five tensors make the network');
       return tf.sum(tf.mul(forward(a, k1, b1, k2, b2), factor));
     };
-    const [pooledGradient, ...gradients] = tf.grads(scalar)([...inputs]).map((gradient) => Float32Array.from(gradient.dataSync()));
+    const [pooledGradient, ...gradients] = tf
+      .grads(scalar)([...inputs])
+      .map((gradient) => Float32Array.from(gradient.dataSync()));
     if (pooledGradient === undefined) throw new Error('TensorFlow.js gave no gradient');
     return { loss, gradients, pooledGradient };
   });

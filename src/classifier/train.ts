@@ -11,8 +11,8 @@ import { currentFile } from './current-model.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { createFeatureExtractor, type FeatureExtractor, type FeatureSettings } from './features.ts';
 import { toLayersFiles } from './layers-model.ts';
-import { type Model, modelFiles } from './model-files.ts';
 import { writeModelCard } from './model-card.ts';
+import { type Model, modelFiles } from './model-files.ts';
 import { mutate } from './mutate.ts';
 import { createNetwork } from './network.ts';
 import { pool, writePooled } from './pool.ts';
@@ -35,7 +35,13 @@ export type TrainOptions = {
   onProgress(progress: { phase: string; done: number; total: number; detail: string }): void;
 };
 
-export type TrainResult = { version: string; dir: string; policy: Policy; validation: Evaluation; test: Evaluation };
+export type TrainResult = {
+  version: string;
+  dir: string;
+  policy: Policy;
+  validation: Evaluation;
+  test: Evaluation;
+};
 
 /** Standard number of passes over the training texts; chosen on validation. */
 export const standardEpochs = 12;
@@ -76,7 +82,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const examples = makeExamples(parts.train, background, extract, settings.seed);
   const weights = trainNetwork(examples, settings, (epoch, loss) => {
-    options.onProgress({ phase: 'training', done: epoch, total: settings.epochs, detail: `loss ${loss.toFixed(3)}` });
+    options.onProgress({
+      phase: 'training',
+      done: epoch,
+      total: settings.epochs,
+      detail: `loss ${loss.toFixed(3)}`,
+    });
   });
   const model = calibrated(version, weights, parts.validation, extract);
   const classifier = createClassifier(model, backend);
@@ -123,7 +134,12 @@ function targetsOf(row: CorpusRow): number[] {
   return heads.map((head) => ((head === 'offer' ? row.label === 'offer' : row.elements[head]) ? 1 : 0));
 }
 
-function calibrated(version: string, weights: Weights, rows: readonly CorpusRow[], extract: FeatureExtractor): Model {
+function calibrated(
+  version: string,
+  weights: Weights,
+  rows: readonly CorpusRow[],
+  extract: FeatureExtractor,
+): Model {
   const network = createNetwork(weights);
   const input = new Float32Array(rows.length * weights.dimensions);
   rows.forEach((row, index) => {
@@ -144,7 +160,11 @@ function calibrated(version: string, weights: Weights, rows: readonly CorpusRow[
   return { version, features, weights, calibrations, policy };
 }
 
-async function writeModel(dir: string, model: Model, facts: Parameters<typeof writeModelCard>[0]): Promise<void> {
+async function writeModel(
+  dir: string,
+  model: Model,
+  facts: Parameters<typeof writeModelCard>[0],
+): Promise<void> {
   const part = `${dir}.part`;
   await rm(part, { recursive: true, force: true });
   await mkdir(part, { recursive: true });
@@ -154,7 +174,10 @@ async function writeModel(dir: string, model: Model, facts: Parameters<typeof wr
   await write(modelFiles.weights, weights);
   await write(modelFiles.tokenizer, json({ version: model.version, settings: model.features }));
   const calibrations = Object.fromEntries(heads.map((head, index) => [head, model.calibrations[index]]));
-  await write(modelFiles.calibration, json({ method: 'Platt scaling on the validation split', heads: calibrations }));
+  await write(
+    modelFiles.calibration,
+    json({ method: 'Platt scaling on the validation split', heads: calibrations }),
+  );
   await write(modelFiles.policy, json(model.policy));
   await write(modelFiles.metrics, json(facts));
   await write(modelFiles.card, writeModelCard(facts));

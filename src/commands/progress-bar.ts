@@ -16,10 +16,16 @@ export type ProgressBar = {
  */
 export function startProgressBar(label: string, total: number | null): ProgressBar {
   if (!process.stderr.isTTY) {
-    return { update: () => undefined, line: (text) => void process.stderr.write(`${text}\n`), stop: () => undefined };
+    return {
+      update: () => undefined,
+      line: (text) => void process.stderr.write(`${text}\n`),
+      stop: () => undefined,
+    };
   }
   const format =
-    total === null ? `${label} {detail} {duration_formatted}` : `${label} {bar} {percentage}% {detail}, {eta_formatted} left`;
+    total === null
+      ? `${label} {detail} {duration_formatted}`
+      : `${label} {bar} {percentage}% {detail}, {eta_formatted} left`;
   const bar = new SingleBar(
     { format, stream: process.stderr, hideCursor: true, clearOnComplete: true, etaBuffer: 50, fps: 8 },
     Presets.shades_classic,

@@ -1,9 +1,9 @@
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { finished } from 'node:stream/promises';
-import { once } from 'node:events';
-import { type Stringifier, stringify } from 'csv-stringify';
 import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { type Stringifier, stringify } from 'csv-stringify';
 
 export const resultFormats = ['ndjson', 'csv'] as const;
 export type ResultFormat = (typeof resultFormats)[number];
@@ -21,11 +21,17 @@ export type ResultWriter = {
  * Writes rows as NDJSON or CSV to a file, or to standard output when there is none. CSV cells that a spreadsheet
  * would run as a formula get a leading quote (OWASP, CSV Injection).
  */
-export function openResultWriter(options: { file: string | null; format: ResultFormat; columns: string[] }): ResultWriter {
+export function openResultWriter(options: {
+  file: string | null;
+  format: ResultFormat;
+  columns: string[];
+}): ResultWriter {
   const part = options.file === null ? null : `${options.file}.part`;
   const output: Writable = part === null ? process.stdout : createWriteStream(part);
   const csv: Stringifier | null =
-    options.format === 'csv' ? stringify({ header: true, columns: options.columns, escape_formulas: true }) : null;
+    options.format === 'csv'
+      ? stringify({ header: true, columns: options.columns, escape_formulas: true })
+      : null;
   csv?.pipe(output, { end: part !== null });
   const target: Writable = csv ?? output;
   // Without this, a full disk or a closed pipe would end the process before anyone could say so.

@@ -1,16 +1,25 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import type { Classifier } from '../classifier/classifier.ts';
 import { AppError } from '../domain/app-error.ts';
 import { elements } from '../domain/element.ts';
 import type { Listing } from '../domain/listing.ts';
 import type { Verdict } from '../domain/policy.ts';
 import { readListings } from '../intake/read-listings.ts';
-import type { Classifier } from '../classifier/classifier.ts';
 import { assess } from '../triage/triage.ts';
 import { type ProgressBar, startProgressBar } from './progress-bar.ts';
 import { openResultWriter, type ResultFormat } from './result-writer.ts';
 
-const columns = ['file', 'line', 'id', 'probability', 'verdict', ...elements, 'modelVersion', 'policyVersion'];
+const columns = [
+  'file',
+  'line',
+  'id',
+  'probability',
+  'verdict',
+  ...elements,
+  'modelVersion',
+  'policyVersion',
+];
 
 /** Enough for the classifier to run at full speed, few enough to stay small in memory. */
 const rowsAtOnce = 256;
@@ -49,7 +58,9 @@ export async function scoreFiles(options: ScoreOptions, classifier: Classifier):
       const { verdict, policyVersion } = assess(score, classifier.policy);
       summary[verdict] += 1;
       const { probability, modelVersion } = score;
-      return [{ file, line, id: id ?? line, probability, verdict, ...score.elements, modelVersion, policyVersion }];
+      return [
+        { file, line, id: id ?? line, probability, verdict, ...score.elements, modelVersion, policyVersion },
+      ];
     });
     await writer.write(results);
     summary.scored += results.length;
@@ -91,7 +102,8 @@ async function totalBytes(files: readonly string[]): Promise<number | null> {
     const info = await stat(file).catch((cause: unknown) => {
       throw new AppError('FILE_UNREADABLE', 422, `${file} cannot be read; check the path`, { cause });
     });
-    if (info.isDirectory()) throw new AppError('FILE_UNREADABLE', 422, `${file} is a folder; name the files in it`);
+    if (info.isDirectory())
+      throw new AppError('FILE_UNREADABLE', 422, `${file} is a folder; name the files in it`);
     total += info.size;
   }
   return total;

@@ -36,7 +36,11 @@ export async function startService(
     if (config.redisUrl === null) await services.startWork();
     await prepare?.(services);
     const api = await buildApi(services);
-    const address = await api.listen({ host: config.http.host, port: config.http.port, listenTextResolver: () => 'listening' });
+    const address = await api.listen({
+      host: config.http.host,
+      port: config.http.port,
+      listenTextResolver: () => 'listening',
+    });
     return {
       services,
       address,

@@ -31,16 +31,22 @@ export async function* csvRows(
     skip_empty_lines: true,
     max_record_size: maxRowBytes,
   });
-  const piped = Readable.from(source, { objectMode: false }).on('error', (error) => parser.destroy(error)).pipe(parser);
+  const piped = Readable.from(source, { objectMode: false })
+    .on('error', (error) => parser.destroy(error))
+    .pipe(parser);
   let header: string[] | null = null;
   let line = 1;
   try {
-    for await (const { record, info } of piped as AsyncIterable<{ record: Buffer[]; info: { lines: number } }>) {
+    for await (const { record, info } of piped as AsyncIterable<{
+      record: Buffer[];
+      info: { lines: number };
+    }>) {
       // `info.lines` is the line where the record ends; the next one begins after it.
       const begins = line;
       line = info.lines + 1;
       const cells = decode(record);
-      if (cells === null) yield { line: begins, problem: 'the row is not valid UTF-8; save the file as UTF-8' };
+      if (cells === null)
+        yield { line: begins, problem: 'the row is not valid UTF-8; save the file as UTF-8' };
       else if (header === null) header = cells.map((name) => name.trim());
       else yield toRow(header, cells, begins);
     }
@@ -60,14 +66,19 @@ function decode(record: readonly Buffer[]): string[] | null {
 
 function toRow(header: readonly string[], cells: readonly string[], line: number): SourceRow {
   if (cells.length !== header.length) {
-    return { line, problem: `the row has ${cells.length} columns and the header ${header.length}; check its quotes and separators` };
+    return {
+      line,
+      problem: `the row has ${cells.length} columns and the header ${header.length}; check its quotes and separators`,
+    };
   }
   // An empty cell is an unknown value, not an empty one; but an empty text must be seen as such.
   return { line, record: Object.fromEntries(header.map((name, index) => [name, cells[index]])) };
 }
 
 function explain(error: CsvError, maxRowBytes: number): string {
-  if (error.code === 'CSV_QUOTE_NOT_CLOSED') return 'a quote opened here is never closed; nothing after it could be read';
-  if (error.code === 'CSV_MAX_RECORD_SIZE') return `${tooLong(maxRowBytes)}, or close its quote; nothing after it could be read`;
+  if (error.code === 'CSV_QUOTE_NOT_CLOSED')
+    return 'a quote opened here is never closed; nothing after it could be read';
+  if (error.code === 'CSV_MAX_RECORD_SIZE')
+    return `${tooLong(maxRowBytes)}, or close its quote; nothing after it could be read`;
   return `the row cannot be read (${error.code}); nothing after it could be read`;
 }

@@ -6,7 +6,9 @@ export const facebookApify: Format = {
   name: 'facebook-apify',
   writtenBy: 'Apify Facebook scrapers',
   matches: (record) =>
-    (Object.hasOwn(record, 'facebookUrl') || Object.hasOwn(record, 'facebookId') || Object.hasOwn(record, 'topLevelUrl')) &&
+    (Object.hasOwn(record, 'facebookUrl') ||
+      Object.hasOwn(record, 'facebookId') ||
+      Object.hasOwn(record, 'topLevelUrl')) &&
     (Object.hasOwn(record, 'text') || Object.hasOwn(record, 'postId')),
   read: (record) => ({
     id: textAt(record, 'postId', 'legacyId', 'id'),
@@ -15,7 +17,11 @@ export const facebookApify: Format = {
     url: textAt(record, 'url', 'topLevelUrl'),
     seller: textAt(record, 'user.name', 'pageName', 'user.id'),
     text: joinTexts(textAt(record, 'title'), textAt(record, 'text')),
-    imageUrls: addressesAt(record, ['media', 'attachments'], ['photo_image.uri', 'image.uri', 'thumbnail']).filter(isWebAddress),
+    imageUrls: addressesAt(
+      record,
+      ['media', 'attachments'],
+      ['photo_image.uri', 'image.uri', 'thumbnail'],
+    ).filter(isWebAddress),
     postedAt: timeAt(record, 'time', 'timestamp'),
   }),
 };
@@ -24,7 +30,8 @@ export const facebookApify: Format = {
 export const facebookScraper: Format = {
   name: 'facebook-scraper',
   writtenBy: 'the facebook-scraper library',
-  matches: (record) => Object.hasOwn(record, 'post_id') && Object.hasOwn(record, 'post_url') && Object.hasOwn(record, 'text'),
+  matches: (record) =>
+    Object.hasOwn(record, 'post_id') && Object.hasOwn(record, 'post_url') && Object.hasOwn(record, 'text'),
   read: (record) => ({
     id: textAt(record, 'post_id'),
     platform: 'facebook',
@@ -52,7 +59,11 @@ export const facebookMarketplace: Format = {
       textAt(record, 'marketplace_listing_title', 'listingTitle', 'title'),
       textAt(record, 'redacted_description.text', 'description.text', 'description'),
     ),
-    imageUrls: addressesAt(record, ['primary_listing_photo', 'listing_photos'], ['image.uri', 'photo_image_url']),
+    imageUrls: addressesAt(
+      record,
+      ['primary_listing_photo', 'listing_photos'],
+      ['image.uri', 'photo_image_url'],
+    ),
     postedAt: timeAt(record, 'creation_time', 'timestamp'),
   }),
 };

@@ -35,7 +35,11 @@ export function joinTexts(...parts: (string | undefined)[]): string | undefined 
 }
 
 /** Every address in these places: strings, lists of strings, or lists of objects with an address in `keys`. */
-export function addressesAt(record: SourceRecord, paths: readonly string[], keys: readonly string[] = ['url']): string[] {
+export function addressesAt(
+  record: SourceRecord,
+  paths: readonly string[],
+  keys: readonly string[] = ['url'],
+): string[] {
   const found = paths.flatMap((path) => addressesIn(at(record, path), keys));
   return [...new Set(found)];
 }
@@ -46,7 +50,8 @@ function addressesIn(value: unknown, keys: readonly string[]): string[] {
     return parts.filter((part) => part !== '' && part !== '[]' && part !== 'null');
   }
   if (Array.isArray(value)) return value.flatMap((each: unknown) => addressesIn(each, keys));
-  if (isRecord(value)) return textAt(value, ...keys) === undefined ? [] : addressesIn(textAt(value, ...keys), keys);
+  if (isRecord(value))
+    return textAt(value, ...keys) === undefined ? [] : addressesIn(textAt(value, ...keys), keys);
   return [];
 }
 

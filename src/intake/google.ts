@@ -11,8 +11,12 @@ export const googleResults: Format = {
   name: 'google-results',
   writtenBy: 'SerpApi, Serper, Apify’s Google scraper, or a CSV with title, link, snippet',
   matches: (record) =>
-    results(record).some((result) => textAt(result, 'link', 'url') !== undefined && textAt(result, 'snippet', 'description') !== undefined && textAt(result, 'title') !== undefined) &&
-    textAt(record, 'text') === undefined,
+    results(record).some(
+      (result) =>
+        textAt(result, 'link', 'url') !== undefined &&
+        textAt(result, 'snippet', 'description') !== undefined &&
+        textAt(result, 'title') !== undefined,
+    ) && textAt(record, 'text') === undefined,
   unwrap: results,
   read(record) {
     const link = textAt(record, 'link', 'url');

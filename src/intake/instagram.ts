@@ -15,7 +15,13 @@ export const instaloader: Format = {
       postId: shortcode,
       url: shortcode === undefined ? undefined : `https://www.instagram.com/p/${shortcode}/`,
       seller: textAt(node, 'owner.username', 'user.username', 'iphone_struct.user.username'),
-      text: textAt(node, 'edge_media_to_caption.edges.0.node.text', 'caption.text', 'caption', 'iphone_struct.caption.text'),
+      text: textAt(
+        node,
+        'edge_media_to_caption.edges.0.node.text',
+        'caption.text',
+        'caption',
+        'iphone_struct.caption.text',
+      ),
       imageUrls: addressesAt(node, ['display_url'], ['display_url']).concat(
         sidecar(at(node, 'edge_sidecar_to_children.edges')),
       ),
@@ -34,7 +40,8 @@ export const instagramApify: Format = {
   name: 'instagram-apify',
   writtenBy: 'Apify Instagram scrapers',
   matches: (record) =>
-    (Object.hasOwn(record, 'shortCode') || Object.hasOwn(record, 'shortcode')) && Object.hasOwn(record, 'ownerUsername'),
+    (Object.hasOwn(record, 'shortCode') || Object.hasOwn(record, 'shortcode')) &&
+    Object.hasOwn(record, 'ownerUsername'),
   read(record) {
     const shortcode = textAt(record, 'shortCode', 'shortcode');
     return {

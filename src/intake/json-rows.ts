@@ -1,7 +1,16 @@
 import { isRecord } from './fields.ts';
 import { type SourceRow, tooLong } from './source-row.ts';
 
-const byte = { newline: 0x0a, quote: 0x22, backslash: 0x5c, openBrace: 0x7b, closeBrace: 0x7d, openBracket: 0x5b, closeBracket: 0x5d, comma: 0x2c };
+const byte = {
+  newline: 0x0a,
+  quote: 0x22,
+  backslash: 0x5c,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+  openBracket: 0x5b,
+  closeBracket: 0x5d,
+  comma: 0x2c,
+};
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 /** Collects the bytes of one record up to the bound and forgets the rest. */
@@ -36,14 +45,19 @@ function parseRecord(bytes: Uint8Array, line: number): SourceRow | null {
   if (text.trim() === '') return null;
   try {
     const value: unknown = JSON.parse(text);
-    return isRecord(value) ? { line, record: value } : { line, problem: 'the record must be a JSON object with a field "text"' };
+    return isRecord(value)
+      ? { line, record: value }
+      : { line, problem: 'the record must be a JSON object with a field "text"' };
   } catch {
     return { line, problem: 'the record is not valid JSON' };
   }
 }
 
 /** One JSON object per line; `line` is the line's number. A bad line harms no other. */
-export async function* ndjsonRows(source: AsyncIterable<Uint8Array>, maxRowBytes: number): AsyncGenerator<SourceRow> {
+export async function* ndjsonRows(
+  source: AsyncIterable<Uint8Array>,
+  maxRowBytes: number,
+): AsyncGenerator<SourceRow> {
   const collector = createCollector(maxRowBytes);
   let line = 1;
   for await (const piece of source) {
@@ -66,7 +80,10 @@ export async function* ndjsonRows(source: AsyncIterable<Uint8Array>, maxRowBytes
  * them out by their brackets alone, so that a file of any size and depth needs the memory of one record, which no
  * streaming parser promises.
  */
-export async function* jsonRows(source: AsyncIterable<Uint8Array>, maxRowBytes: number): AsyncGenerator<SourceRow> {
+export async function* jsonRows(
+  source: AsyncIterable<Uint8Array>,
+  maxRowBytes: number,
+): AsyncGenerator<SourceRow> {
   const collector = createCollector(maxRowBytes);
   let number = 1;
   let depth = 0;
@@ -110,11 +127,17 @@ export async function* jsonRows(source: AsyncIterable<Uint8Array>, maxRowBytes: 
     }
     if (from < piece.byteLength && top !== -1) collector.add(piece.subarray(from));
   }
-  if (depth > 0) yield { line: number, problem: 'the file ends in the middle of this record; it was cut off' };
+  if (depth > 0)
+    yield { line: number, problem: 'the file ends in the middle of this record; it was cut off' };
 }
 
 /** Throws away the comma between two records, and whatever stood before it that was no object. */
-function collectBetween(collector: ReturnType<typeof createCollector>, piece: Uint8Array, from: number, comma: number): number {
+function collectBetween(
+  collector: ReturnType<typeof createCollector>,
+  piece: Uint8Array,
+  from: number,
+  comma: number,
+): number {
   collector.add(piece.subarray(from, comma));
   collector.take(0);
   return comma + 1;

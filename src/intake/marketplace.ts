@@ -1,6 +1,6 @@
+import type { SourceRecord } from './fields.ts';
 import { addressesAt, at, isRecord, joinTexts, textAt, timeAt } from './fields.ts';
 import type { Format } from './format.ts';
-import type { SourceRecord } from './fields.ts';
 
 /** Shopee names pictures by a hash; this is where its shops load them from. */
 const shopeePictures = 'https://down-id.img.susercontent.com/file/';
@@ -15,7 +15,10 @@ function shopeeItems(record: SourceRecord): SourceRecord[] {
 }
 
 function isShopeeItem(record: SourceRecord): boolean {
-  return (Object.hasOwn(record, 'itemid') || Object.hasOwn(record, 'item_id')) && (Object.hasOwn(record, 'shopid') || Object.hasOwn(record, 'shop_id'));
+  return (
+    (Object.hasOwn(record, 'itemid') || Object.hasOwn(record, 'item_id')) &&
+    (Object.hasOwn(record, 'shopid') || Object.hasOwn(record, 'shop_id'))
+  );
 }
 
 /** Shopee's product JSON: an item, an API answer around one, or a page of search results. */
@@ -31,17 +34,23 @@ export const shopee: Format = {
       id: item,
       platform: 'shopee',
       postId: item,
-      url: textAt(record, 'url') ?? (item && shop ? `https://shopee.co.id/product/${shop}/${item}` : undefined),
+      url:
+        textAt(record, 'url') ?? (item && shop ? `https://shopee.co.id/product/${shop}/${item}` : undefined),
       seller: textAt(record, 'shop_name', 'account.username', 'shopid', 'shop_id'),
       text: joinTexts(textAt(record, 'name', 'title'), textAt(record, 'description')),
-      imageUrls: addressesAt(record, ['images', 'image']).map((name) => (name.includes(':') ? name : `${shopeePictures}${name}`)),
+      imageUrls: addressesAt(record, ['images', 'image']).map((name) =>
+        name.includes(':') ? name : `${shopeePictures}${name}`,
+      ),
       postedAt: timeAt(record, 'ctime'),
     };
   },
 };
 
 function tokopediaProducts(record: SourceRecord): SourceRecord[] {
-  const products = at(record, 'data.ace_search_product_v4.data.products') ?? at(record, 'data.searchProductV5.data.products') ?? at(record, 'products');
+  const products =
+    at(record, 'data.ace_search_product_v4.data.products') ??
+    at(record, 'data.searchProductV5.data.products') ??
+    at(record, 'products');
   return Array.isArray(products) ? products.filter(isRecord) : [record];
 }
 
@@ -63,7 +72,11 @@ export const tokopedia: Format = {
     url: textAt(record, 'url', 'link', 'product_url'),
     seller: textAt(record, 'shop.name', 'shop.domain', 'shop_name', 'shop'),
     text: joinTexts(textAt(record, 'name', 'title', 'product_name'), textAt(record, 'description')),
-    imageUrls: addressesAt(record, ['imageUrl', 'image_url', 'images', 'mediaURL.image'], ['url', 'urlOriginal', 'URLOriginal']),
+    imageUrls: addressesAt(
+      record,
+      ['imageUrl', 'image_url', 'images', 'mediaURL.image'],
+      ['url', 'urlOriginal', 'URLOriginal'],
+    ),
     postedAt: timeAt(record, 'createdAt', 'created_at'),
   }),
 };

@@ -18,7 +18,9 @@ export const own: Format = {
       text: typeof text === 'string' ? text : textAt(record, 'text'),
       imageUrls: addressesAt(record, ['imageUrls', 'image_urls', 'images']),
       // Our own files are meant to be right, so a wrong time is reported rather than left out.
-      postedAt: timeAt(record, 'postedAt', 'posted_at') ?? (at(record, 'postedAt') === undefined ? undefined : textAt(record, 'postedAt')),
+      postedAt:
+        timeAt(record, 'postedAt', 'posted_at') ??
+        (at(record, 'postedAt') === undefined ? undefined : textAt(record, 'postedAt')),
     };
   },
 };

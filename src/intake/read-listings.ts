@@ -32,7 +32,10 @@ const headBytes = 64 * 1024;
  *
  * @throws AppError FORMAT_UNKNOWN or INPUT_COMPRESSED
  */
-export async function* readListings(source: AsyncIterable<Uint8Array>, options: ReadOptions): AsyncGenerator<IntakeRow> {
+export async function* readListings(
+  source: AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): AsyncGenerator<IntakeRow> {
   const { head, whole } = await peek(source);
   let format: Format | null = null;
   for await (const row of cut(head, whole, options.maxRowBytes ?? standardMaxRowBytes)) {
@@ -42,14 +45,18 @@ export async function* readListings(source: AsyncIterable<Uint8Array>, options: 
     }
     format ??= recogniseFormat(row.record);
     if (format === null) throw unknownFormat(Object.keys(row.record));
-    for (const record of format.unwrap?.(row.record) ?? [row.record]) yield readRecord(format, record, row.line, options.now);
+    for (const record of format.unwrap?.(row.record) ?? [row.record])
+      yield readRecord(format, record, row.line, options.now);
   }
 }
 
 function readRecord(format: Format, record: SourceRecord, line: number, now: Date): IntakeRow {
   const { id, imageUrls, text, ...draft } = format.read(record);
   const known = Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined));
-  const parsed = parseListing({ ...known, text: text ?? '', imageUrls: imageUrls.slice(0, maxImageUrls) }, now);
+  const parsed = parseListing(
+    { ...known, text: text ?? '', imageUrls: imageUrls.slice(0, maxImageUrls) },
+    now,
+  );
   if (parsed.ok) return { line, id: id ?? null, listing: parsed.listing };
   const problem = parsed.issues.map(({ field, message }) => `${field} ${message}`).join('; ');
   return { line, id: id ?? null, problem };
@@ -58,11 +65,17 @@ function readRecord(format: Format, record: SourceRecord, line: number, now: Dat
 function unknownFormat(fields: readonly string[]): AppError {
   const seen = fields.length === 0 ? 'no field' : `the fields ${fields.slice(0, 8).join(', ')}`;
   const known = formats.map(({ writtenBy }) => writtenBy).join('; ');
-  return new AppError('FORMAT_UNKNOWN', 422, `no known format has ${seen}. Known: ${known}. Or rename the column with the text to "text"`);
+  return new AppError(
+    'FORMAT_UNKNOWN',
+    422,
+    `no known format has ${seen}. Known: ${known}. Or rename the column with the text to "text"`,
+  );
 }
 
 /** Reads the beginning without losing it. */
-async function peek(source: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; whole: AsyncIterable<Uint8Array> }> {
+async function peek(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ head: Buffer; whole: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]();
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -77,7 +90,8 @@ async function peek(source: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; 
   async function* whole(): AsyncGenerator<Uint8Array> {
     try {
       if (head.byteLength > 0) yield head;
-      for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+      for (let next = await iterator.next(); next.done !== true; next = await iterator.next())
+        yield next.value;
     } finally {
       await iterator.return?.();
     }
@@ -90,12 +104,18 @@ function cut(head: Buffer, whole: AsyncIterable<Uint8Array>, maxRowBytes: number
     throw new AppError('INPUT_COMPRESSED', 415, 'the input is gzip; uncompress it first');
   }
   const text = head.toString('utf8');
-  if (/^(?:PK\u0003\u0004|%PDF|\uFFFD\uFFFD)/.test(text) || head.subarray(0, 1024).includes(0)) {
-    throw new AppError('FORMAT_UNKNOWN', 422, 'the input is not text in UTF-8; save it as CSV (UTF-8) or JSON first');
+  // Office documents, PDF, and UTF-16, whose byte order mark is no UTF-8.
+  if (['PK\u0003\u0004', '%PDF', '\uFFFD\uFFFD'].some((mark) => text.startsWith(mark))) {
+    throw new AppError(
+      'FORMAT_UNKNOWN',
+      422,
+      'the input is not text in UTF-8; save it as CSV (UTF-8) or JSON first',
+    );
   }
   const start = text.trimStart();
   if (start.startsWith('[')) return jsonRows(whole, maxRowBytes);
-  if (start.startsWith('{')) return isOneLine(start) ? ndjsonRows(whole, maxRowBytes) : jsonRows(whole, maxRowBytes);
+  if (start.startsWith('{'))
+    return isOneLine(start) ? ndjsonRows(whole, maxRowBytes) : jsonRows(whole, maxRowBytes);
   const header = start.split('\n', 1)[0] ?? '';
   return csvRows(whole, separatorOf(header), maxRowBytes);
 }

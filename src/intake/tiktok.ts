@@ -5,7 +5,9 @@ import type { Format } from './format.ts';
 export const tiktokApify: Format = {
   name: 'tiktok-apify',
   writtenBy: 'Apify TikTok scrapers',
-  matches: (record) => (isRecord(record.authorMeta) || Object.hasOwn(record, 'authorMeta.name')) && Object.hasOwn(record, 'webVideoUrl'),
+  matches: (record) =>
+    (isRecord(record.authorMeta) || Object.hasOwn(record, 'authorMeta.name')) &&
+    Object.hasOwn(record, 'webVideoUrl'),
   read: (record) => ({
     id: textAt(record, 'id'),
     platform: 'tiktok',
@@ -13,7 +15,11 @@ export const tiktokApify: Format = {
     url: textAt(record, 'webVideoUrl'),
     seller: textAt(record, 'authorMeta.name', 'authorMeta.nickName'),
     text: textAt(record, 'text'),
-    imageUrls: addressesAt(record, ['videoMeta.coverUrl', 'covers.default', 'slideshowImageLinks'], ['downloadLink', 'tiktokLink']),
+    imageUrls: addressesAt(
+      record,
+      ['videoMeta.coverUrl', 'covers.default', 'slideshowImageLinks'],
+      ['downloadLink', 'tiktokLink'],
+    ),
     postedAt: timeAt(record, 'createTimeISO', 'createTime'),
   }),
 };
@@ -30,7 +36,10 @@ export const tiktokItem: Format = {
       id,
       platform: 'tiktok',
       postId: id,
-      url: id === undefined || seller === undefined ? undefined : `https://www.tiktok.com/@${seller}/video/${id}`,
+      url:
+        id === undefined || seller === undefined
+          ? undefined
+          : `https://www.tiktok.com/@${seller}/video/${id}`,
       seller,
       text: textAt(record, 'desc'),
       imageUrls: addressesAt(record, ['video.cover']),

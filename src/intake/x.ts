@@ -5,7 +5,9 @@ import type { Format } from './format.ts';
 export const tweetHarvest: Format = {
   name: 'x-tweet-harvest',
   writtenBy: 'tweet-harvest',
-  matches: (record) => Object.hasOwn(record, 'full_text') && (Object.hasOwn(record, 'id_str') || Object.hasOwn(record, 'tweet_url')),
+  matches: (record) =>
+    Object.hasOwn(record, 'full_text') &&
+    (Object.hasOwn(record, 'id_str') || Object.hasOwn(record, 'tweet_url')),
   read: (record) => ({
     id: textAt(record, 'id_str'),
     platform: 'x',

@@ -21,7 +21,11 @@ export async function createBullmqQueue(options: {
 }): Promise<JobQueue> {
   const { prefix = 'saring', onError } = options;
   // The ringing side fails fast, so that a request never hangs on a Redis that is away.
-  const ringing = new Redis(options.redisUrl, { enableOfflineQueue: false, commandTimeout: commandTimeoutMs, maxRetriesPerRequest: 1 });
+  const ringing = new Redis(options.redisUrl, {
+    enableOfflineQueue: false,
+    commandTimeout: commandTimeoutMs,
+    maxRetriesPerRequest: 1,
+  });
   // Workers wait for Redis to come back, for ever.
   const working = new Redis(options.redisUrl, { maxRetriesPerRequest: null });
   ringing.on('error', onError);
@@ -30,7 +34,12 @@ export async function createBullmqQueue(options: {
   const abort = new AbortController();
 
   function openQueue(lane: Lane): Queue {
-    const queue = new Queue(lane, { connection: ringing, prefix, skipWaitingForReady: true, skipVersionCheck: true });
+    const queue = new Queue(lane, {
+      connection: ringing,
+      prefix,
+      skipWaitingForReady: true,
+      skipVersionCheck: true,
+    });
     queue.on('error', onError);
     return queue;
   }
@@ -42,7 +51,9 @@ export async function createBullmqQueue(options: {
     try {
       return await withTimeout(doing);
     } catch (cause) {
-      throw new AppError('QUEUE_UNREACHABLE', 503, 'Redis does not answer; check REDIS_URL and the server', { cause });
+      throw new AppError('QUEUE_UNREACHABLE', 503, 'Redis does not answer; check REDIS_URL and the server', {
+        cause,
+      });
     }
   }
 

@@ -1,4 +1,11 @@
-import { type Bell, type BellHandler, type JobQueue, type Lane, lanes, standardGraceMs } from './job-queue.ts';
+import {
+  type Bell,
+  type BellHandler,
+  type JobQueue,
+  type Lane,
+  lanes,
+  standardGraceMs,
+} from './job-queue.ts';
 
 type LaneState = { waiting: Map<string, Bell>; running: number };
 

@@ -71,14 +71,19 @@ export function createRunner(options: RunnerOptions): Runner {
     const work = await ledger.take(bell.workId, leaseMs);
     if (work === null) return;
     const renewal = setInterval(() => {
-      ledger.renew(work.id, leaseMs).catch((error: unknown) => log.warn({ err: error, workId: work.id }, 'lease not renewed'));
+      ledger
+        .renew(work.id, leaseMs)
+        .catch((error: unknown) => log.warn({ err: error, workId: work.id }, 'lease not renewed'));
     }, leaseMs / 3);
     try {
       await handlers[work.lane](work, signal);
     } catch (error) {
       const lost = error instanceof UnrecoverableError || work.attempts >= options.maxAttempts;
       const retryAt = lost ? null : new Date(Date.now() + retryDelayMs(work.attempts));
-      log.error({ err: error, workId: work.id, lane: work.lane, attempts: work.attempts, retryAt }, lost ? 'work given up' : 'work failed');
+      log.error(
+        { err: error, workId: work.id, lane: work.lane, attempts: work.attempts, retryAt },
+        lost ? 'work given up' : 'work failed',
+      );
       await ledger.fail(work, error instanceof Error ? error.message : String(error), retryAt);
     } finally {
       clearInterval(renewal);

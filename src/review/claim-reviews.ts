@@ -20,7 +20,12 @@ export async function claimReviews(
     const next = await trx
       .selectFrom('review')
       .where('state', '=', 'waiting')
-      .where((eb) => eb.or([eb('claim_expires_at', 'is', null), eb('claim_expires_at', '<=', sql<Date>`clock_timestamp()`)]))
+      .where((eb) =>
+        eb.or([
+          eb('claim_expires_at', 'is', null),
+          eb('claim_expires_at', '<=', sql<Date>`clock_timestamp()`),
+        ]),
+      )
       .where((eb) =>
         eb.not(
           eb.exists(

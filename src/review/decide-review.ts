@@ -16,7 +16,11 @@ export type WrittenDecision = { decisionId: string; decidedAt: Date };
  *
  * @throws AppError REVIEW_NOT_FOUND or CLAIM_STALE
  */
-export async function decideReview(db: Db, ticket: ClaimTicket, decision: Decision): Promise<WrittenDecision> {
+export async function decideReview(
+  db: Db,
+  ticket: ClaimTicket,
+  decision: Decision,
+): Promise<WrittenDecision> {
   return await inTransaction(db, async (trx) => {
     const before = await findSame(trx, ticket, decision);
     if (before !== null) return before;
@@ -79,17 +83,28 @@ export async function undoDecision(
       .select(['listing_id'])
       .forUpdate()
       .executeTakeFirst();
-    if (review === undefined) throw new AppError('REVIEW_NOT_FOUND', 404, `there is no review ${mine.reviewId}`);
+    if (review === undefined)
+      throw new AppError('REVIEW_NOT_FOUND', 404, `there is no review ${mine.reviewId}`);
     const decision = await trx
       .selectFrom('decision')
       .where('review_id', '=', mine.reviewId)
       .where('reviewer_id', '=', mine.reviewerId)
       .where('undone_at', 'is', null)
-      .select(['id', sql<boolean>`decided_at > clock_timestamp() - make_interval(secs => ${options.withinMs / 1000})`.as('recent')])
+      .select([
+        'id',
+        sql<boolean>`decided_at > clock_timestamp() - make_interval(secs => ${options.withinMs / 1000})`.as(
+          'recent',
+        ),
+      ])
       .executeTakeFirst();
-    if (decision === undefined) throw new AppError('NOTHING_TO_UNDO', 409, 'no decision of yours stands on this review');
+    if (decision === undefined)
+      throw new AppError('NOTHING_TO_UNDO', 409, 'no decision of yours stands on this review');
     if (!decision.recent) {
-      throw new AppError('UNDO_TOO_LATE', 409, `a decision can be undone for ${Math.round(options.withinMs / 60_000)} minutes`);
+      throw new AppError(
+        'UNDO_TOO_LATE',
+        409,
+        `a decision can be undone for ${Math.round(options.withinMs / 60_000)} minutes`,
+      );
     }
     const newer = await trx
       .selectFrom('review')
@@ -98,9 +113,17 @@ export async function undoDecision(
       .select('id')
       .executeTakeFirst();
     if (newer !== undefined) {
-      throw new AppError('REVIEW_SUPERSEDED', 409, 'the post has changed since and its new text waits for review; decide that one');
+      throw new AppError(
+        'REVIEW_SUPERSEDED',
+        409,
+        'the post has changed since and its new text waits for review; decide that one',
+      );
     }
-    await trx.updateTable('decision').set({ undone_at: sql<Date>`clock_timestamp()` }).where('id', '=', decision.id).execute();
+    await trx
+      .updateTable('decision')
+      .set({ undone_at: sql<Date>`clock_timestamp()` })
+      .where('id', '=', decision.id)
+      .execute();
     await trx
       .updateTable('review')
       .set((eb) => ({

@@ -31,7 +31,8 @@ export async function enqueueFlags(trx: Db, flags: readonly Flag[]): Promise<voi
     if (flag === undefined) continue;
     if (review.revision === flag.revision) {
       fresh.delete(flag.listingId);
-      if (review.state === 'waiting' && review.assessment_id !== flag.assessmentId) await refresh(trx, review.id, flag);
+      if (review.state === 'waiting' && review.assessment_id !== flag.assessmentId)
+        await refresh(trx, review.id, flag);
     } else if (review.state === 'waiting' && review.revision < flag.revision) {
       fresh.delete(flag.listingId);
       await moveOn(trx, review.id, flag);
@@ -59,7 +60,9 @@ async function refresh(trx: Db, reviewId: string, flag: Flag): Promise<void> {
     .updateTable('review')
     .set({ assessment_id: flag.assessmentId, priority: flag.priority })
     .where('id', '=', reviewId)
-    .where((eb) => eb.or([eb('claim_expires_at', 'is', null), eb('claim_expires_at', '<=', sql<Date>`clock_timestamp()`)]))
+    .where((eb) =>
+      eb.or([eb('claim_expires_at', 'is', null), eb('claim_expires_at', '<=', sql<Date>`clock_timestamp()`)]),
+    )
     .execute();
 }
 

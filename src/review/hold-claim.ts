@@ -22,19 +22,32 @@ export async function requireClaim(trx: Db, ticket: ClaimTicket): Promise<void> 
   const review = await trx
     .selectFrom('review')
     .where('id', '=', ticket.reviewId)
-    .select(['state', 'claimed_by', 'claim_token', sql<boolean>`claim_expires_at > clock_timestamp()`.as('live')])
+    .select([
+      'state',
+      'claimed_by',
+      'claim_token',
+      sql<boolean>`claim_expires_at > clock_timestamp()`.as('live'),
+    ])
     .forUpdate()
     .executeTakeFirst();
-  if (review === undefined) throw new AppError('REVIEW_NOT_FOUND', 404, `there is no review ${ticket.reviewId}`);
+  if (review === undefined)
+    throw new AppError('REVIEW_NOT_FOUND', 404, `there is no review ${ticket.reviewId}`);
   const held =
     review.state === 'waiting' &&
     review.claimed_by === ticket.reviewerId &&
     review.claim_token === ticket.token &&
     review.live;
   if (!held) {
-    throw new AppError('CLAIM_STALE', 409, 'this claim has ended or another reviewer has it; claim the next review', {
-      issues: [{ field: 'token', message: 'is no longer the newest, or its lease has run out; claim again' }],
-    });
+    throw new AppError(
+      'CLAIM_STALE',
+      409,
+      'this claim has ended or another reviewer has it; claim the next review',
+      {
+        issues: [
+          { field: 'token', message: 'is no longer the newest, or its lease has run out; claim again' },
+        ],
+      },
+    );
   }
 }
 
@@ -43,7 +56,11 @@ export async function requireClaim(trx: Db, ticket: ClaimTicket): Promise<void> 
  *
  * @throws AppError as requireClaim
  */
-export async function renewClaim(db: Db, ticket: ClaimTicket, leaseMs: number): Promise<{ token: number; expiresAt: Date }> {
+export async function renewClaim(
+  db: Db,
+  ticket: ClaimTicket,
+  leaseMs: number,
+): Promise<{ token: number; expiresAt: Date }> {
   return await inTransaction(db, async (trx) => {
     await requireClaim(trx, ticket);
     const { claim_expires_at: expiresAt } = await trx
@@ -81,7 +98,9 @@ export async function skipReview(db: Db, ticket: ClaimTicket): Promise<void> {
     await trx
       .insertInto('review_skip')
       .values({ review_id: ticket.reviewId, reviewer_id: ticket.reviewerId, until: leaseEnd(skipForMs) })
-      .onConflict((conflict) => conflict.columns(['review_id', 'reviewer_id']).doUpdateSet({ until: leaseEnd(skipForMs) }))
+      .onConflict((conflict) =>
+        conflict.columns(['review_id', 'reviewer_id']).doUpdateSet({ until: leaseEnd(skipForMs) }),
+      )
       .execute();
   });
 }

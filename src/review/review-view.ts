@@ -9,19 +9,43 @@ const reviewRows = (db: Db, ids: readonly string[]) =>
     .innerJoin('listing', 'listing.id', 'review.listing_id')
     .innerJoin('assessment', 'assessment.id', 'review.assessment_id')
     .leftJoin('listing_revision', (join) =>
-      join.onRef('listing_revision.listing_id', '=', 'review.listing_id').onRef('listing_revision.revision', '=', 'review.revision'),
+      join
+        .onRef('listing_revision.listing_id', '=', 'review.listing_id')
+        .onRef('listing_revision.revision', '=', 'review.revision'),
     )
     .where('review.id', 'in', ids)
     .select(['review.id', 'review.revision', 'review.priority', 'review.state', 'review.created_at'])
     .select(['review.claimed_by', 'review.claim_token', 'review.claim_expires_at'])
-    .select(['listing.id as listing_id', 'listing.platform', 'listing.post_id', 'listing.url', 'listing.seller', 'listing.posted_at'])
+    .select([
+      'listing.id as listing_id',
+      'listing.platform',
+      'listing.post_id',
+      'listing.url',
+      'listing.seller',
+      'listing.posted_at',
+    ])
     .select((eb) => [
       eb.fn.coalesce('listing_revision.text', 'listing.text').as('text'),
       sql<string[]>`coalesce(listing_revision.image_urls, listing.image_urls)`.as('image_urls'),
     ])
-    .select(['assessment.id as assessment_id', 'assessment.probability', 'assessment.spans', 'assessment.verdict'])
-    .select(['assessment.clothing', 'assessment.used', 'assessment.imported', 'assessment.offered', 'assessment.bulk'])
-    .select(['assessment.priority as assessed_priority', 'assessment.model_version', 'assessment.policy_version']);
+    .select([
+      'assessment.id as assessment_id',
+      'assessment.probability',
+      'assessment.spans',
+      'assessment.verdict',
+    ])
+    .select([
+      'assessment.clothing',
+      'assessment.used',
+      'assessment.imported',
+      'assessment.offered',
+      'assessment.bulk',
+    ])
+    .select([
+      'assessment.priority as assessed_priority',
+      'assessment.model_version',
+      'assessment.policy_version',
+    ]);
 
 type Row = Awaited<ReturnType<ReturnType<typeof reviewRows>['executeTakeFirstOrThrow']>>;
 

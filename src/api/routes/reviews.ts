@@ -7,7 +7,7 @@ import { claimReviews } from '../../review/claim-reviews.ts';
 import { decideReview, undoDecision } from '../../review/decide-review.ts';
 import { releaseClaim, renewClaim, skipReview } from '../../review/hold-claim.ts';
 import { listReviews, queueStats } from '../../review/list-reviews.ts';
-import type { ClaimedReview } from '../../review/review-view.ts';
+import type { Review } from '../../review/review-view.ts';
 import type { Services } from '../../services.ts';
 import { requireKey } from '../authenticate.ts';
 import { Problem } from '../problems.ts';
@@ -31,15 +31,19 @@ const ReviewView = z.object({
     postedAt: Time.nullable(),
   }),
   assessment: Assessment.extend({ id: z.uuid() }),
-  claim: Claim,
+  claim: Claim.nullable(),
 });
 
-function viewReview(review: ClaimedReview): z.infer<typeof ReviewView> {
+function viewReview({ claim, ...review }: Review) {
+  const { id, revision, priority, listing, assessment } = review;
   return {
-    ...review,
+    id,
+    revision,
+    priority,
     createdAt: review.createdAt.toISOString(),
-    listing: { ...review.listing, postedAt: review.listing.postedAt?.toISOString() ?? null },
-    claim: viewClaim(review.claim),
+    listing: { ...listing, postedAt: listing.postedAt?.toISOString() ?? null },
+    assessment,
+    claim: claim === null ? null : viewClaim(claim),
   };
 }
 
@@ -91,15 +95,14 @@ export function reviewRoutes({ store: { db }, config: settings }: Services): Fas
           response: { 200: Claim, ...refusals },
         },
       },
-      async (request) =>
-        viewClaim(
-          await renewClaim(db, {
-            reviewId: request.params.id,
-            reviewerId: requireKey(request).id,
-            token: request.body.token,
-            leaseMs,
-          }),
-        ),
+      async (request) => {
+        const ticket = {
+          reviewId: request.params.id,
+          reviewerId: requireKey(request).id,
+          token: request.body.token,
+        };
+        return viewClaim(await renewClaim(db, ticket, leaseMs));
+      },
     );
 
     api.post(
@@ -188,6 +191,27 @@ export function reviewRoutes({ store: { db }, config: settings }: Services): Fas
       async (request) => {
         const mine = { reviewId: request.params.id, reviewerId: requireKey(request).id };
         return viewReview(await undoDecision(db, mine, { withinMs: settings.review.undoMs, leaseMs }));
+      },
+    );
+
+    api.get(
+      '/v1/reviews',
+      {
+        config: { roles: ['analyst', 'reviewer'] },
+        schema: {
+          summary: 'Waiting reviews in the order in which they are claimed, or decided ones',
+          tags,
+          querystring: z.strictObject({
+            state: z.enum(['waiting', 'decided']).default('waiting'),
+            limit: z.coerce.number().int().min(1).max(200).default(50),
+          }),
+          response: { 200: z.object({ reviews: z.array(ReviewView) }), 422: Problem },
+        },
+      },
+      async (request) => {
+        const found = await listReviews(db, request.query.state, request.query.limit);
+        // A token is for its holder alone.
+        return { reviews: found.map((review) => ({ ...viewReview(review), claim: null })) };
       },
     );
 
