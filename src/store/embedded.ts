@@ -46,7 +46,7 @@ export async function openEmbedded(folder: string, image?: Blob): Promise<Embedd
         return file;
       },
       async close() {
-        await pglite.close();
+        if (!pglite.closed) await pglite.close();
         await lock.release();
       },
     };

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const packages = ['postgresql', 'redis-server'];
+const policyFile = '/usr/sbin/policy-rc.d';
+
+/** Folders where Debian keeps servers: PATH, and one for each PostgreSQL version, newest first. */
+function folders(): string[] {
+  const versions = '/usr/lib/postgresql';
+  const ofPostgres = existsSync(versions)
+    ? readdirSync(versions)
+        .sort((a, b) => Number(b) - Number(a))
+        .map((version) => join(versions, version, 'bin'))
+    : [];
+  return [...ofPostgres, ...(process.env.PATH ?? '').split(':')];
+}
+
+/** Full path of a server's binary, or null. */
+export function findBinary(name: string): string | null {
+  for (const folder of folders()) {
+    const file = join(folder, name);
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // not in this folder
+    }
+  }
+  return null;
+}
+
+/** The path of a server's binary that `installServers` has made sure of. */
+export function requireBinary(name: string): string {
+  const file = findBinary(name);
+  if (file === null)
+    throw new Error(`${name} is missing: install it with apt-get install ${packages.join(' ')}`);
+  return file;
+}
+
+/**
+ * Makes sure that PostgreSQL and Redis are there, from Debian's packages where that may be done.
+ *
+ * @throws Error with the one line that says what to install
+ */
+export function installServers(): void {
+  const missing = ['initdb', 'postgres', 'redis-server'].filter((name) => findBinary(name) === null);
+  if (missing.length === 0) return;
+  const advice = `saring tests need ${missing.join(', ')}: install with apt-get install ${packages.join(' ')}`;
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) throw new Error(advice);
+  process.stderr.write(`installing ${packages.join(' and ')} for the tests\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // Debian starts a service as soon as it is installed, unless this file says no; the tests start their own.
+  const ours = !existsSync(policyFile);
+  if (ours) writeFileSync(policyFile, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    execFileSync('apt-get', ['update', '-qq'], { env, stdio: 'ignore' });
+    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
+      env,
+      stdio: 'ignore',
+    });
+  } catch (cause) {
+    throw new Error(advice, { cause });
+  } finally {
+    if (ours) rmSync(policyFile, { force: true });
+  }
+  const still = ['initdb', 'postgres', 'redis-server'].filter((name) => findBinary(name) === null);
+  if (still.length > 0) throw new Error(advice);
+}

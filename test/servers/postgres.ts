@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { requireBinary } from './find-binary.ts';
+import {
+  createServerProcess,
+  freePort,
+  giveToServer,
+  type ServerProcess,
+  serverUser,
+} from './server-process.ts';
+
+/** Starts a PostgreSQL of its own on loopback, with its data under `folder`. */
+export async function startPostgres(folder: string): Promise<ServerProcess> {
+  const data = join(folder, 'postgres');
+  mkdirSync(data, { mode: 0o700 });
+  giveToServer(data);
+  execFileSync(
+    requireBinary('initdb'),
+    ['-D', data, '-U', 'saring', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+    {
+      ...serverUser(),
+      cwd: '/',
+      stdio: 'pipe',
+    },
+  );
+  const port = await freePort();
+  const url = `postgres://saring@127.0.0.1:${port}/postgres`;
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${data}`,
+    'fsync=off',
+    'max_connections=200',
+  ];
+  const server = createServerProcess({
+    url,
+    port,
+    command: requireBinary('postgres'),
+    args: ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+    // Fast shutdown: open connections are cut instead of waited for.
+    stopSignal: 'SIGINT',
+    async isReady() {
+      const client = new pg.Client({ connectionString: url });
+      client.on('error', () => undefined);
+      try {
+        await client.connect();
+        return true;
+      } finally {
+        await client.end();
+      }
+    },
+  });
+  await server.start();
+  return server;
+}
+
+/** An empty database of its own on a running server. */
+export async function freshDatabase(serverUrl: string): Promise<{ url: string; drop(): Promise<void> }> {
+  const name = `test_${crypto.randomUUID().replaceAll('-', '')}`;
+  const run = async (statement: string) => {
+    const client = new pg.Client({ connectionString: serverUrl });
+    await client.connect();
+    await client.query(statement).finally(() => client.end());
+  };
+  await run(`create database ${name}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => run(`drop database ${name} with (force)`) };
+}
