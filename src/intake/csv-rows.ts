@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream';
-import { CsvError, parse } from 'csv-parse';
+import { finished } from 'node:stream/promises';
+import { CsvError, type InfoRecord, parse } from 'csv-parse';
 import { type SourceRow, tooLong } from './source-row.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
@@ -21,44 +21,65 @@ export async function* csvRows(
   separator: string,
   maxRowBytes: number,
 ): AsyncGenerator<SourceRow> {
+  let waiting: { record: readonly unknown[]; lines: number }[] = [];
+  let failure: unknown = null;
   const parser = parse({
     bom: true,
     delimiter: separator,
     encoding: null,
-    info: true,
     relax_column_count: true,
     relax_quotes: true,
     skip_empty_lines: true,
     max_record_size: maxRowBytes,
+    // Taken here and not from the stream, which throws away what it holds when a later record is broken.
+    on_record(record: readonly unknown[], { lines }: InfoRecord) {
+      waiting.push({ record, lines });
+      return null;
+    },
   });
-  const piped = Readable.from(source, { objectMode: false })
-    .on('error', (error) => parser.destroy(error))
-    .pipe(parser);
+  parser.on('error', (error) => {
+    failure ??= error;
+  });
+  parser.resume();
   let header: string[] | null = null;
   let line = 1;
-  try {
-    for await (const { record, info } of piped as AsyncIterable<{
-      record: Buffer[];
-      info: { lines: number };
-    }>) {
-      // `info.lines` is the line where the record ends; the next one begins after it.
+
+  function* take(): Generator<SourceRow> {
+    const records = waiting;
+    waiting = [];
+    for (const { record, lines } of records) {
+      // `lines` is where the record ends; the next one begins after it.
       const begins = line;
-      line = info.lines + 1;
+      line = lines + 1;
       const cells = decode(record);
       if (cells === null)
         yield { line: begins, problem: 'the row is not valid UTF-8; save the file as UTF-8' };
       else if (header === null) header = cells.map((name) => name.trim());
       else yield toRow(header, cells, begins);
     }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    yield { line, problem: explain(error, maxRowBytes) };
   }
+
+  for await (const piece of source) {
+    await new Promise<void>((resolve) => parser.write(piece, () => resolve()));
+    yield* take();
+    if (failure !== null) break;
+  }
+  if (failure === null) {
+    parser.end();
+    await finished(parser).catch((error: unknown) => {
+      failure ??= error;
+    });
+    yield* take();
+  }
+  if (failure === null) return;
+  if (!(failure instanceof CsvError)) throw failure;
+  yield { line, problem: explain(failure, maxRowBytes) };
 }
 
-function decode(record: readonly Buffer[]): string[] | null {
+/** With `encoding: null` cells are bytes, whatever csv-parse's types say. */
+function decode(record: readonly unknown[]): string[] | null {
   try {
-    return record.map((cell) => decoder.decode(cell));
+    return record.map((cell) => (cell instanceof Uint8Array ? decoder.decode(cell) : String(cell)));
   } catch {
     return null;
   }

@@ -41,7 +41,12 @@ describe.each(kinds)('job queue (%s)', (_kind, create) => {
   test('rings again for the same work after it was answered', async () => {
     const queue = await openQueue();
     let count = 0;
-    await queue.listen(async () => void (count += 1), { concurrency: 1 });
+    await queue.listen(
+      async () => {
+        count += 1;
+      },
+      { concurrency: 1 },
+    );
     for (let turn = 1; turn <= 3; turn += 1) {
       await queue.ring(bells(1));
       await vi.waitFor(() => expect(count).toBe(turn), 10_000);
