@@ -16,7 +16,7 @@ export const ChunkRow = z.object({ line: z.int(), id: z.string().nullable(), lis
 export type ChunkRow = z.infer<typeof ChunkRow>;
 
 /** The payload of one piece of `assess` work: some rows of a batch. */
-export const Chunk = z.object({ batchId: z.string(), rows: z.array(ChunkRow) });
+const Chunk = z.object({ batchId: z.string(), rows: z.array(ChunkRow) });
 
 /** The one pipeline: listing → classifier → triage → stored assessment, with a review where it is flagged. */
 export type Assessor = {

@@ -77,7 +77,7 @@ const boxedCapitals = [0x1f150, 0x1f170] as const;
 const regionalIndicatorA = 0x1f1e6;
 
 /** What kind of thing a folded character is. */
-export type CharacterKind = 'letter' | 'digit' | 'space' | 'mark' | 'symbol' | 'nothing';
+type CharacterKind = 'letter' | 'digit' | 'space' | 'mark' | 'symbol' | 'nothing';
 
 /** A character as the classifier reads it; `text` is empty for `nothing`. */
 export type FoldedCharacter = { text: string; kind: CharacterKind };

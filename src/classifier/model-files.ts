@@ -29,13 +29,13 @@ export const modelFiles = {
 } as const;
 
 /** The file calibration.json. */
-export const CalibrationFile = z.object({
+const CalibrationFile = z.object({
   method: z.string(),
   heads: z.record(z.enum(heads), Calibration),
 });
 
 /** The file tokenizer.json. */
-export const TokenizerFile = z.object({ version: z.string(), settings: FeatureSettings });
+const TokenizerFile = z.object({ version: z.string(), settings: FeatureSettings });
 
 /** The part of TF.js' model.json that serving needs: where each tensor lies in weights.bin. */
 const Topology = z.looseObject({

@@ -52,7 +52,7 @@ export function measureQuality(judged: readonly Judged[], policy: Thresholds): Q
  * Area under the precision–recall curve as the mean of the precisions at each offer, best scores first. Listings
  * with the same score count as one step, so that no order among them flatters.
  */
-export function averagePrecision(judged: readonly Judged[]): number {
+function averagePrecision(judged: readonly Judged[]): number {
   const ordered = [...judged].sort((a, b) => b.score.probability - a.score.probability);
   let seen = 0;
   let hits = 0;
@@ -72,7 +72,7 @@ export function averagePrecision(judged: readonly Judged[]): number {
 }
 
 /** Mean distance between probability and truth over ten equal bins, weighted by their size (Naeini et al. 2015). */
-export function calibrationError(judged: readonly Judged[]): number {
+function calibrationError(judged: readonly Judged[]): number {
   const bins = Array.from({ length: calibrationBins }, () => ({ n: 0, probability: 0, offers: 0 }));
   for (const { score, offer } of judged) {
     const bin = bins[Math.min(calibrationBins - 1, Math.floor(score.probability * calibrationBins))];

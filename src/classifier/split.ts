@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { CorpusRow } from './corpus.ts';
 
-export const splits = ['train', 'validation', 'test'] as const;
-export type Split = (typeof splits)[number];
+type Split = 'train' | 'validation' | 'test';
 
 /**
  * Deals whole batches to the splits, so that no author's voice stands on both sides. Within each slice, batches are
- * ordered by the hash of their names; of every eight, one goes to validation and one to test (of fewer, one each
- * while at least three are there). Depends on the names alone, never on the seed.
+ * ordered by the hash of their names; one in six, but at least one, goes to test, and as many to validation. A slice
+ * with two batches holds one out, for either by the hash of its name; one with a single batch only teaches. Depends
+ * on the names alone, never on the seed.
  */
 export function splitCorpus(rows: readonly CorpusRow[]): Record<Split, CorpusRow[]> {
   const batchesOfSlice = new Map<string, Set<string>>();
@@ -17,13 +17,12 @@ export function splitCorpus(rows: readonly CorpusRow[]): Record<Split, CorpusRow
     batchesOfSlice.set(slice, batches);
   }
   const splitOf = new Map<string, Split>();
-  for (const batches of batchesOfSlice.values()) {
+  for (const [slice, batches] of batchesOfSlice) {
     const ordered = [...batches].sort((a, b) => (hashOf(a) < hashOf(b) ? -1 : 1));
-    const heldOut = ordered.length < 3 ? 0 : Math.max(1, Math.round(ordered.length / 6));
+    const heldOut = heldOutSplits(slice, ordered.length);
     ordered.forEach((batch, index) => {
       // A batch keeps its first split, should it ever stand in two slices.
-      if (splitOf.has(batch)) return;
-      splitOf.set(batch, index < heldOut ? 'test' : index < 2 * heldOut ? 'validation' : 'train');
+      if (!splitOf.has(batch)) splitOf.set(batch, heldOut[index] ?? 'train');
     });
   }
   const dealt: Record<Split, CorpusRow[]> = { train: [], validation: [], test: [] };
@@ -31,6 +30,13 @@ export function splitCorpus(rows: readonly CorpusRow[]): Record<Split, CorpusRow
   return dealt;
 }
 
-function hashOf(batch: string): string {
-  return createHash('sha256').update(batch).digest('hex');
+function heldOutSplits(slice: string, batches: number): Split[] {
+  if (batches < 2) return [];
+  if (batches === 2) return [hashOf(slice) < '8' ? 'test' : 'validation'];
+  const each = Math.max(1, Math.round(batches / 6));
+  return [...Array<Split>(each).fill('test'), ...Array<Split>(each).fill('validation')];
+}
+
+function hashOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex');
 }

@@ -3,7 +3,7 @@ import type { FieldIssue } from './app-error.ts';
 import { fieldIssues } from './field-issues.ts';
 import { storable } from './text.ts';
 
-export const platforms = [
+const platforms = [
   'instagram',
   'tiktok',
   'facebook',
@@ -18,7 +18,7 @@ export const Platform = z.enum(platforms);
 export type Platform = z.infer<typeof Platform>;
 
 /** Longest text of a listing in UTF-16 code units; the longest post a platform allows (Facebook) has 63,206. */
-export const maxTextLength = 100_000;
+const maxTextLength = 100_000;
 /** Most pictures of a listing; the largest album a platform allows (TikTok) has 35. */
 export const maxImageUrls = 50;
 

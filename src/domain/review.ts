@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Element } from './element.ts';
 import { storable } from './text.ts';
 
-export const outcomes = ['confirmed', 'dismissed', 'escalated'] as const;
+const outcomes = ['confirmed', 'dismissed', 'escalated'] as const;
 export const Outcome = z.enum(outcomes);
 export type Outcome = z.infer<typeof Outcome>;
 

@@ -1,7 +1,7 @@
 import type { SourceRecord } from './fields.ts';
 
 /** A listing as read from a record, not yet checked; fields that are undefined are unknown. */
-export type Draft = {
+type Draft = {
   id: string | undefined;
   platform: unknown;
   postId: string | undefined;

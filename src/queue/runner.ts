@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { Bell, JobQueue, Lane } from './job-queue.ts';
 
 /** Work that has been taken for this process. */
-export type WorkRecord = { id: string; lane: Lane; payload: unknown; attempts: number };
+type WorkRecord = { id: string; lane: Lane; payload: unknown; attempts: number };
 
 /** The record that bells speak of; the store keeps it. */
-export type WorkLedger = {
+type WorkLedger = {
   /** Takes pending, due work for `leaseMs`; null when it is done, failed, not due, or held by another. */
   take(id: string, leaseMs: number): Promise<WorkRecord | null>;
   /** Prolongs the lease; false when the work is no longer pending. */

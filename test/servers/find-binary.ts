@@ -17,7 +17,7 @@ function folders(): string[] {
 }
 
 /** Full path of a server's binary, or null. */
-export function findBinary(name: string): string | null {
+function findBinary(name: string): string | null {
   for (const folder of folders()) {
     const file = join(folder, name);
     try {

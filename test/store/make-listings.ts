@@ -5,7 +5,7 @@ import { type Db, inTransaction } from '../../src/store/db.ts';
 import { type AssessedListing, type SavedListing, saveListings } from '../../src/store/save-listings.ts';
 
 /** An assessment as the classifier and triage would give it; only the store looks at it here. */
-export function anAssessment(change: Partial<Assessment> = {}): Assessment {
+function anAssessment(change: Partial<Assessment> = {}): Assessment {
   return {
     probability: 0.9,
     elements: { clothing: 0.9, used: 0.9, imported: 0.9, offered: 0.9, bulk: 0.1 },
