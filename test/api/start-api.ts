@@ -1,5 +1,5 @@
 import { openAsBlob } from 'node:fs';
-import type { FastifyInstance, InjectOptions } from 'fastify';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import { inject } from 'vitest';
 import { buildApi } from '../../src/api/build-api.ts';
@@ -23,7 +23,7 @@ export type TestApi = {
     url: string,
     body?: unknown,
     headers?: Record<string, string>,
-  ): ReturnType<FastifyInstance['inject']>;
+  ): Promise<LightMyRequestResponse>;
   close(): Promise<void>;
 };
 

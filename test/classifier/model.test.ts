@@ -25,7 +25,7 @@ const texts = [
   'Preloved pribadi blazer kantor beli di Bandung',
   '👕',
   '',
-  'b 4 l p r e s s ' + 'import '.repeat(500),
+  `b 4 l p r e s s ${'import '.repeat(500)}`,
 ];
 
 let model: Model;
