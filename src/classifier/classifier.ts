@@ -6,7 +6,7 @@ import { planOcclusions, readSpans, rowsOf, writeRows } from './explain.ts';
 import { createFeatureExtractor } from './features.ts';
 import { type Model, readModel } from './model-files.ts';
 import { createNetwork } from './network.ts';
-import { pool, writePooled } from './pool.ts';
+import { createPool, writePooled } from './pool.ts';
 import { heads } from './weights.ts';
 
 /** Turns texts into scores. */
@@ -41,26 +41,27 @@ export async function loadClassifier(options: {
 export function createClassifier(model: Model, backend: BackendName): Classifier {
   const { weights, calibrations, policy, version } = model;
   const extract = createFeatureExtractor(model.features);
+  const pool = createPool(weights);
   const network = createNetwork(weights);
   let waiting: { text: string; resolve(score: Score): void; reject(error: unknown): void }[] = [];
 
   function scorePlain(texts: readonly string[]): Score[] {
     const input = new Float32Array(texts.length * weights.dimensions);
     texts.forEach((text, index) => {
-      writePooled(pool(extract(text), weights), input, index * weights.dimensions);
+      writePooled(pool.whole(extract(text)), input, index * weights.dimensions);
     });
     const output = network.predict(input);
     return texts.map((_text, index) => toScore(output, index, calibrations, version, []));
   }
 
   function scoreWithSpans(texts: readonly string[]): Score[] {
-    const plans = texts.map((text) => planOcclusions(extract(text), weights));
+    const plans = texts.map((text) => planOcclusions(extract(text), pool));
     const input = new Float32Array(plans.reduce((sum, plan) => sum + rowsOf(plan), 0) * weights.dimensions);
     const firstRows: number[] = [];
     let row = 0;
     for (const plan of plans) {
       firstRows.push(row);
-      writeRows(plan, weights, input, row);
+      writeRows(plan, pool, input, row);
       row += rowsOf(plan);
     }
     const output = network.predict(input);

@@ -2,8 +2,8 @@ import { elements } from '../domain/element.ts';
 import type { Span } from '../domain/score.ts';
 import type { Calibration } from './calibrate.ts';
 import type { Features } from './features.ts';
-import { type Pooled, pool, poolWithout, writePooled } from './pool.ts';
-import { heads, type Weights } from './weights.ts';
+import { type Pool, type Pooled, writePooled } from './pool.ts';
+import { heads } from './weights.ts';
 
 /** Words of one text that are looked at; a caption has 30 to 60, and the bound keeps a hostile text cheap. */
 const wordsExplained = 300;
@@ -19,12 +19,12 @@ export type Occlusions = { features: Features; whole: Pooled; words: number[] };
  * Plans the occlusions of a text. Of a text with more than 300 words, those are looked at whose removal moves the
  * pooled vector most.
  */
-export function planOcclusions(features: Features, weights: Weights): Occlusions {
-  const whole = pool(features, weights);
+export function planOcclusions(features: Features, pool: Pool): Occlusions {
+  const whole = pool.whole(features);
   let words = Array.from(features.starts.keys());
   if (words.length > wordsExplained) {
     const moved = words.map((index) => {
-      const without = poolWithout(whole, features, index, weights);
+      const without = pool.without(whole, features, index);
       return without.sum.reduce((sum, value, d) => sum + (value - (whole.sum[d] ?? 0)) ** 2, 0);
     });
     words = words
@@ -41,11 +41,11 @@ export function rowsOf(plan: Occlusions): number {
 }
 
 /** Writes a text's rows into the network's input from row `row` on. */
-export function writeRows(plan: Occlusions, weights: Weights, input: Float32Array, row: number): void {
-  writePooled(plan.whole, input, row * weights.dimensions);
+export function writeRows(plan: Occlusions, pool: Pool, input: Float32Array, row: number): void {
+  const dimensions = plan.whole.sum.length;
+  writePooled(plan.whole, input, row * dimensions);
   plan.words.forEach((word, index) => {
-    const without = poolWithout(plan.whole, plan.features, word, weights);
-    writePooled(without, input, (row + 1 + index) * weights.dimensions);
+    writePooled(pool.without(plan.whole, plan.features, word), input, (row + 1 + index) * dimensions);
   });
 }
 

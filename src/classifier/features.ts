@@ -18,21 +18,20 @@ export const FeatureSettings = z.object({
 });
 export type FeatureSettings = z.infer<typeof FeatureSettings>;
 
-/** The features of one text, in the order of its words. */
+/** The features of one text, word by word. */
 export type Features = {
-  /** Embedding rows of all features. */
-  rows: Int32Array;
-  /** Word i has the features `rows[firsts[i] .. firsts[i + 1])`. */
-  firsts: Int32Array;
+  /** Embedding rows of each word. Words seen before share one array, so what is made of it can be remembered. */
+  words: Int32Array[];
+  /** Embedding row of the pair that each word makes with the one before it. */
+  pairs: Int32Array;
   /** Word i stands for `[starts[i], ends[i])` of the original text, in UTF-16 code units. */
   starts: Int32Array;
   ends: Int32Array;
+  /** How many features there are in all. */
+  count: number;
 };
 
 export type FeatureExtractor = (text: string) => Features;
-
-/** Features that belong to the pair of a word and the one before come first in a word's features. */
-export const pairFeatures = 1;
 
 /** Runs of characters are taken from this many characters of a word, which bounds the features of any text. */
 const gramCharacters = 40;
@@ -91,27 +90,30 @@ export function createFeatureExtractor(settings: FeatureSettings): FeatureExtrac
     const words = readWords(text, fold);
     const starts = new Int32Array(words.length);
     const ends = new Int32Array(words.length);
-    const firsts = new Int32Array(words.length + 1);
-    const parts = words.map((word) => rowsOf(word.text));
-    let total = 0;
-    for (const part of parts) total += part.length + pairFeatures;
-    const rows = new Int32Array(total);
-    let at = 0;
-    let before = '';
-    words.forEach((word, index) => {
+    const pairs = new Int32Array(words.length);
+    let count = words.length;
+    let before = pairSeed;
+    const rows = words.map((word, index) => {
       starts[index] = word.start;
       ends[index] = word.end;
-      firsts[index] = at;
-      const left = hash(before, 0, before.length, pairSeed);
-      rows[at] = hash(word.text, 0, word.text.length, left) % settings.buckets;
-      const part = parts[index];
-      if (part !== undefined) {
-        rows.set(part, at + pairFeatures);
-        at += pairFeatures + part.length;
-      }
-      before = word.text;
+      pairs[index] = hash(word.text, 0, word.text.length, before) % settings.buckets;
+      before = hash(word.text, 0, word.text.length, pairSeed);
+      const own = rowsOf(word.text);
+      count += own.length;
+      return own;
     });
-    firsts[words.length] = at;
-    return { rows, firsts, starts, ends };
+    return { words: rows, pairs, starts, ends, count };
   };
+}
+
+/** The rows of all features of a text, in order. */
+export function allRows(features: Features): Int32Array {
+  const rows = new Int32Array(features.count);
+  rows.set(features.pairs);
+  let at = features.pairs.length;
+  for (const word of features.words) {
+    rows.set(word, at);
+    at += word.length;
+  }
+  return rows;
 }

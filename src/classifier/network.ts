@@ -23,12 +23,13 @@ export function createNetwork(weights: Weights): Network {
   const outputBias = tf.tensor1d(weights.outputBias);
 
   function predictBlock(block: Float32Array): Float32Array {
-    return tf.tidy(() => {
-      const input = tf.tensor2d(block, [block.length / dimensions, dimensions]);
-      const layer = tf.fused.matMul({ a: input, b: hiddenKernel, bias: hiddenBias, activation: 'relu' });
-      const output = tf.fused.matMul({ a: layer, b: outputKernel, bias: outputBias });
-      return Float32Array.from(output.dataSync());
-    });
+    const input = tf.tensor2d(block, [block.length / dimensions, dimensions]);
+    const layer = tf.fused.matMul({ a: input, b: hiddenKernel, bias: hiddenBias, activation: 'relu' });
+    const output = tf.fused.matMul({ a: layer, b: outputKernel, bias: outputBias });
+    // By hand and not by tidy(), which would walk through every number of the result in search of tensors.
+    const logOdds = Float32Array.from(output.dataSync());
+    tf.dispose([input, layer, output]);
+    return logOdds;
   }
 
   return {

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Features } from './features.ts';
 import { createRandom, type Random, shuffle } from './random.ts';
 import { heads, type Shape, type Weights } from './weights.ts';
 
 /** A text to learn from. A head whose target is null is not taught by it. */
-export type Example = { features: Features; targets: readonly (number | null)[] };
+export type Example = { rows: Int32Array; targets: readonly (number | null)[] };
 
 export type TrainingSettings = Shape & {
   epochs: number;
@@ -83,7 +82,7 @@ function trainBatch(
   random: Random,
 ): number {
   const { dimensions } = weights;
-  const kept = batch.map(({ features }) => features.rows.filter(() => random() >= settings.featureDropout));
+  const kept = batch.map(({ rows }) => rows.filter(() => random() >= settings.featureDropout));
   const pooled = new Float32Array(batch.length * dimensions); // [batch, dimensions]
   kept.forEach((rows, index) => {
     const scale = 1 / Math.sqrt(Math.max(rows.length, 1));

@@ -9,13 +9,13 @@ import { createClassifier } from './classifier.ts';
 import { type CorpusRow, type LabelledRow, readCorpus, readLabelled } from './corpus.ts';
 import { currentFile } from './current-model.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
-import { createFeatureExtractor, type FeatureExtractor, type FeatureSettings } from './features.ts';
+import { allRows, createFeatureExtractor, type FeatureExtractor, type FeatureSettings } from './features.ts';
 import { toLayersFiles } from './layers-model.ts';
 import { writeModelCard } from './model-card.ts';
 import { type Model, modelFiles } from './model-files.ts';
 import { mutate } from './mutate.ts';
 import { createNetwork } from './network.ts';
-import { pool, writePooled } from './pool.ts';
+import { createPool, writePooled } from './pool.ts';
 import type { Judged } from './quality.ts';
 import { createRandom } from './random.ts';
 import { splitCorpus } from './split.ts';
@@ -45,6 +45,8 @@ export type TrainResult = {
 
 /** Standard number of passes over the training texts; chosen on validation. */
 export const standardEpochs = 12;
+/** Grows with every change to how texts are read or weights are learned, since the code is no part of the data. */
+const recipe = 1;
 /** Mutated copies of each training text. */
 const copies = 2;
 
@@ -76,7 +78,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const backend = await useBackend(options.backend);
   const settings = settingsOf(options);
   const dataHash = await hashData(corpus.hash, options.backgroundFiles);
-  const version = `bag-${hashOf([dataHash, settings, features, copies, backend]).slice(0, 8)}`;
+  const version = `bag-${hashOf([recipe, dataHash, settings, features, copies, backend]).slice(0, 8)}`;
   const parts = splitCorpus(corpus.rows);
   const extract = createFeatureExtractor(features);
 
@@ -121,10 +123,10 @@ function makeExamples(
   const taught = rows.flatMap((row) => {
     const targets = targetsOf(row);
     const texts = [row.text, ...Array.from({ length: copies }, () => mutate(row.text, random))];
-    return texts.map((text) => ({ features: extract(text), targets }));
+    return texts.map((text) => ({ rows: allRows(extract(text)), targets }));
   });
   const others = background.map((row) => ({
-    features: extract(row.text),
+    rows: allRows(extract(row.text)),
     targets: heads.map((head) => (head === 'offer' ? (row.label === 'offer' ? 1 : 0) : null)),
   }));
   return [...taught, ...others];
@@ -141,9 +143,10 @@ function calibrated(
   extract: FeatureExtractor,
 ): Model {
   const network = createNetwork(weights);
+  const pool = createPool(weights);
   const input = new Float32Array(rows.length * weights.dimensions);
   rows.forEach((row, index) => {
-    writePooled(pool(extract(row.text), weights), input, index * weights.dimensions);
+    writePooled(pool.whole(extract(row.text)), input, index * weights.dimensions);
   });
   const output = network.predict(input);
   network.dispose();

@@ -44,7 +44,11 @@ export function openResultWriter(options: {
   async function push(chunk: unknown): Promise<void> {
     if (failure !== null) throw failure;
     if (target.write(chunk)) return;
-    await Promise.race([once(target, 'drain'), once(target, 'close')]);
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    const turns = ['drain', 'close'].map((event) => once(target, event, { signal }).catch(() => undefined));
+    await Promise.race(turns);
+    waiting.abort(); // or the one that did not come would wait for ever
     if (failure !== null) throw failure;
   }
 

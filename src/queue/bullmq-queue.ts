@@ -7,6 +7,8 @@ import { type JobQueue, type Lane, lanes, standardGraceMs } from './job-queue.ts
 const commandTimeoutMs = 2_000;
 /** A bell that stalls (its worker died) is handed on as often as it takes: giving up is the ledger's to decide. */
 const maxStalledCount = 1_000_000;
+/** How long a connection that is given up may take to say goodbye, milliseconds; a frozen Redis never does. */
+const disconnectTimeout = 500;
 
 /**
  * A queue in Redis for many processes, one BullMQ queue per lane.
@@ -19,19 +21,31 @@ export async function createBullmqQueue(options: {
   prefix?: string;
   onError(error: unknown): void;
 }): Promise<JobQueue> {
-  const { prefix = 'saring', onError } = options;
+  const { prefix = 'saring' } = options;
+  const reported = new WeakSet<object>();
+  // One fault of a shared connection reaches every queue and worker on it; it is told once.
+  const onError = (error: unknown) => {
+    if (typeof error === 'object' && error !== null) {
+      if (reported.has(error)) return;
+      reported.add(error);
+    }
+    options.onError(error);
+  };
   // The ringing side fails fast, so that a request never hangs on a Redis that is away.
   const ringing = new Redis(options.redisUrl, {
     enableOfflineQueue: false,
     commandTimeout: commandTimeoutMs,
     maxRetriesPerRequest: 1,
+    disconnectTimeout,
   });
   // Workers wait for Redis to come back, for ever.
-  const working = new Redis(options.redisUrl, { maxRetriesPerRequest: null });
+  const working = new Redis(options.redisUrl, { maxRetriesPerRequest: null, disconnectTimeout });
   ringing.on('error', onError);
   working.on('error', onError);
   const workers: Worker[] = [];
+  const inHand = new Set<Promise<void>>();
   const abort = new AbortController();
+  let closed = false;
 
   function openQueue(lane: Lane): Queue {
     const queue = new Queue(lane, {
@@ -75,8 +89,12 @@ export async function createBullmqQueue(options: {
         const worker = new Worker(
           lane,
           async (job) => {
+            // A bell that was on its way when the queue closed is dropped; the reconciler rings again.
+            if (closed) return;
             // Caught here, so that the ledger alone counts attempts.
-            await handler({ lane, workId: job.id ?? '' }, abort.signal).catch(onError);
+            const answered = handler({ lane, workId: job.id ?? '' }, abort.signal).catch(onError);
+            inHand.add(answered);
+            await answered.finally(() => inHand.delete(answered));
           },
           { connection: working, prefix, concurrency, maxStalledCount, skipVersionCheck: true },
         );
@@ -95,13 +113,20 @@ export async function createBullmqQueue(options: {
       await reach(ringing.ping());
     },
     async close({ graceMs = standardGraceMs } = {}) {
+      closed = true;
       const grace = setTimeout(() => abort.abort(), graceMs);
-      const away = working.status !== 'ready';
-      await Promise.all(workers.map((worker) => worker.close(away)));
+      await Promise.all(workers.map((worker) => worker.pause(true)));
+      // BullMQ's own close does not wait for handlers while Redis is away, and waits for ever for one that is frozen.
+      await Promise.all(inHand);
       clearTimeout(grace);
-      await Promise.all(lanes.map((lane) => queues[lane].close()));
+      const away = working.status !== 'ready';
+      const ended = Promise.all(workers.map((worker) => worker.close(away)));
+      await withTimeout(ended).catch(onError);
       ringing.disconnect();
       working.disconnect();
+      // What still waited for Redis is refused by now, so workers that were late end too.
+      await withTimeout(ended).catch(() => undefined);
+      await Promise.all(lanes.map((lane) => queues[lane].close()));
     },
   };
 }

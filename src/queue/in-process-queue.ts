@@ -51,6 +51,7 @@ export function createInProcessQueue(options: { onError(error: unknown): void })
 
   return {
     async ring(bells) {
+      if (closed) return;
       for (const bell of bells) states[bell.lane].waiting.set(bell.workId, bell);
       for (const lane of lanes) startWaiting(lane);
     },
@@ -67,6 +68,7 @@ export function createInProcessQueue(options: { onError(error: unknown): void })
     },
     async close({ graceMs = standardGraceMs } = {}) {
       closed = true;
+      for (const lane of lanes) states[lane].waiting.clear();
       const grace = setTimeout(() => abort.abort(), graceMs);
       await Promise.all(inHand);
       clearTimeout(grace);

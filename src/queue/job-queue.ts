@@ -7,7 +7,7 @@ export function isLane(word: string): word is Lane {
   return lanes.some((lane) => lane === word);
 }
 
-/** Says that a row of the work ledger waits. */
+/** Says that a row of the work ledger waits. Its id is a UUID: BullMQ refuses plain numbers and colons. */
 export type Bell = { lane: Lane; workId: string };
 
 /** Does what a bell asks for; it must be idempotent, since a bell may ring twice. */
@@ -31,7 +31,8 @@ export type JobQueue = {
   /** Rejects when the queue cannot be reached. */
   check(): Promise<void>;
   /**
-   * Takes no new bell and waits for those in hand.
+   * Takes no new bell and waits for those in hand, whether or not Redis can be reached. A handler that ignores its
+   * signal is waited for all the same, since what it uses must not be closed under it.
    *
    * @param options.graceMs after this many milliseconds the handlers' signal is aborted; default 30,000
    */

@@ -9,10 +9,10 @@ import { useBackend } from '../../src/classifier/backend.ts';
 import { createClassifier, loadClassifier } from '../../src/classifier/classifier.ts';
 import { readCorpus } from '../../src/classifier/corpus.ts';
 import { currentModelDir } from '../../src/classifier/current-model.ts';
-import { createFeatureExtractor } from '../../src/classifier/features.ts';
+import { allRows, createFeatureExtractor } from '../../src/classifier/features.ts';
 import { type Model, readModel } from '../../src/classifier/model-files.ts';
 import { createNetwork } from '../../src/classifier/network.ts';
-import { pool, writePooled } from '../../src/classifier/pool.ts';
+import { createPool, writePooled } from '../../src/classifier/pool.ts';
 import { splitCorpus } from '../../src/classifier/split.ts';
 import { train } from '../../src/classifier/train.ts';
 import { heads } from '../../src/classifier/weights.ts';
@@ -92,14 +92,14 @@ test('TensorFlow.js itself loads the model’s files and answers the same to 1e-
   const network = createNetwork(model.weights);
   for (const text of texts.slice(0, 2)) {
     const features = extract(text);
-    const n = features.rows.length;
+    const n = features.count;
     const answer = layers.predict([
-      tf.tensor2d(features.rows, [1, n], 'int32'),
+      tf.tensor2d(allRows(features), [1, n], 'int32'),
       tf.fill([1, n], 1 / Math.sqrt(n)),
     ]);
     if (Array.isArray(answer)) throw new Error('the model has one output');
     const input = new Float32Array(model.weights.dimensions);
-    writePooled(pool(features, model.weights), input, 0);
+    writePooled(createPool(model.weights).whole(features), input, 0);
     const ours = network.predict(input);
     Array.from(answer.dataSync()).forEach((value, head) => {
       const sigmoid = (logOdds: number) => 1 / (1 + Math.exp(-logOdds));

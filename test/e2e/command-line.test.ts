@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -13,51 +13,101 @@ function emptyFolder(): string {
 }
 
 test('scores standard input row by row: bad rows by line on standard error, results on standard output', async () => {
-  const input = '{"id":"a","text":"bal import segel","label":"offer","slice":"bale"}\n{"text":\n{"text":"soto ayam"}\n';
+  const input =
+    '{"id":"a","text":"bal import segel","label":"offer","slice":"bale"}\n{"text":\n{"text":"soto ayam"}\n';
   const { code, out, err } = await runSaring(['score'], { input });
   expect(code).toBe(0);
-  const rows = out.trim().split('\n').map((line) => JSON.parse(line));
+  const rows = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   expect(rows.map(({ id, line }) => [id, line])).toEqual([
     ['a', 1],
     [3, 3],
   ]);
-  expect(Object.keys(rows[0])).toEqual(['file', 'line', 'id', 'probability', 'verdict', 'clothing', 'used', 'imported', 'offered', 'bulk', 'modelVersion', 'policyVersion']);
+  expect(Object.keys(rows[0])).toEqual([
+    'file',
+    'line',
+    'id',
+    'probability',
+    'verdict',
+    'clothing',
+    'used',
+    'imported',
+    'offered',
+    'bulk',
+    'modelVersion',
+    'policyVersion',
+  ]);
   expect(err).toContain('-:2: the record is not valid JSON');
   expect(err).toMatch(/2 scored: \d+ flagged, \d+ to watch, \d+ clear; 1 bad/);
 });
 
 test('writes CSV that no spreadsheet runs, whole or not at all', async () => {
   const out = join(emptyFolder(), 'results.csv');
-  const { code } = await runSaring(['score', '--out', out, '-'], { input: 'id,text\n"=cmd|calc",bal import\n' });
+  const { code } = await runSaring(['score', '--out', out, '-'], {
+    input: 'id,text\n"=cmd|calc",bal import\n',
+  });
   expect(code).toBe(0);
   const [header, row] = readFileSync(out, 'utf8').trim().split('\n');
   expect(header).toMatch(/^file,line,id,probability,verdict,clothing/);
   expect(row).toContain(",'=cmd|calc,");
   expect(existsSync(`${out}.part`)).toBe(false);
-  const failed = await runSaring(['score', '--out', out.replace('results', 'none'), join(samples, 'no-such-file')]);
+  const failed = await runSaring([
+    'score',
+    '--out',
+    out.replace('results', 'none'),
+    join(samples, 'no-such-file'),
+  ]);
   expect(failed).toMatchObject({ code: 1, err: expect.stringContaining('cannot be read') });
   expect(existsSync(out.replace('results', 'none'))).toBe(false);
 });
 
 test('scores all samples of all formats in one call', async () => {
-  const names = ['own.ndjson', 'own-semicolon.csv', 'shopee-items.json', 'google-serpapi.json', 'x-tweet-harvest.csv'];
+  const names = [
+    'own.ndjson',
+    'own-semicolon.csv',
+    'shopee-items.json',
+    'google-serpapi.json',
+    'x-tweet-harvest.csv',
+  ];
   const { code, out, err } = await runSaring(['score', ...names.map((name) => join(samples, name))]);
   expect([code, out.trim().split('\n').length]).toEqual([0, 44]);
   expect(err).toContain('0 bad');
 });
 
 test('wrong use and wrong configuration end with one line that says what to do', async () => {
-  expect(await runSaring(['score', '--format', 'xml'])).toMatchObject({ code: 2, err: expect.stringContaining('Allowed choices are ndjson, csv') });
+  expect(await runSaring(['score', '--format', 'xml'])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('Allowed choices are ndjson, csv'),
+  });
   expect(await runSaring(['nonsense'])).toMatchObject({ code: 2 });
-  const wrong = await runSaring(['serve'], { env: { PORT: 'eighty', TFJS_BACKEND: 'gpu', DATABASE_URL: 'mysql://x' } });
+  const wrong = await runSaring(['serve'], {
+    env: { PORT: 'eighty', TFJS_BACKEND: 'gpu', DATABASE_URL: 'mysql://x' },
+  });
   expect(wrong.code).toBe(1);
   expect(wrong.err.trim().split('\n')).toHaveLength(1);
-  for (const part of ['PORT must be a whole number from 0 to 65535', 'TFJS_BACKEND must be one of: auto, native, wasm, js', 'DATABASE_URL must be an address that begins with postgres://']) {
+  for (const part of [
+    'PORT must be a whole number from 0 to 65535',
+    'TFJS_BACKEND must be one of: auto, native, wasm, js',
+    'DATABASE_URL must be an address that begins with postgres://',
+  ]) {
     expect(wrong.err).toContain(part);
   }
 });
 
-test.each([[], ['serve'], ['work'], ['score'], ['reviews'], ['train'], ['evaluate'], ['keys'], ['keys', 'create'], ['demo']])('help for %s %s', async (...command) => {
+test.each([
+  [],
+  ['serve'],
+  ['work'],
+  ['score'],
+  ['reviews'],
+  ['train'],
+  ['evaluate'],
+  ['keys'],
+  ['keys', 'create'],
+  ['demo'],
+])('help for %s %s', async (...command) => {
   const { code, out } = await runSaring([...command, '--help']);
   expect(code).toBe(0);
   expect(out).toContain('Usage: saring');
@@ -74,7 +124,9 @@ test('a first start prints an admin key once; keys and reviews are asked of the 
   const locked = await runSaring(['keys', 'list'], { env: { SARING_DATA: folder } });
   expect(locked).toMatchObject({ code: 1, err: expect.stringContaining('is used by process') });
   expect(await service.stop()).toBe(0);
-  expect((await runSaring(['keys', 'list'], { env: { SARING_DATA: folder } })).out).toMatch(/first admin\s+admin/);
+  expect((await runSaring(['keys', 'list'], { env: { SARING_DATA: folder } })).out).toMatch(
+    /first admin\s+admin/,
+  );
 }, 60_000);
 
 test('evaluate measures a stranger’s labelled file', async () => {

@@ -10,8 +10,17 @@ const kills = 10;
 const listings = 6_000;
 
 function batchFile(): string {
-  const texts = ['bal segel import korea jaket second', 'soto ayam kampung', 'thrift hoodie second import grade A 75k', 'preloved pribadi blazer'];
-  return Array.from({ length: listings }, (_, n) => `${JSON.stringify({ id: `p${n}`, platform: 'x', text: `${texts[n % texts.length]} nomor ${n}` })}\n`).join('');
+  const texts = [
+    'bal segel import korea jaket second',
+    'soto ayam kampung',
+    'thrift hoodie second import grade A 75k',
+    'preloved pribadi blazer',
+  ];
+  return Array.from(
+    { length: listings },
+    (_, n) =>
+      `${JSON.stringify({ id: `p${n}`, platform: 'x', text: `${texts[n % texts.length]} nomor ${n}` })}\n`,
+  ).join('');
 }
 
 test('ten kills of the service during a batch import into the embedded store lose nothing and double nothing', async () => {
@@ -22,8 +31,13 @@ test('ten kills of the service during a batch import into the embedded store los
   let service = await startServiceProcess(environment);
   const key = service.firstKey;
   expect(key).not.toBeNull();
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson', 'idempotency-key': 'night' };
-  const upload = () => fetch(`${service.address}/v1/batches`, { method: 'POST', headers, body }).catch(() => null);
+  const headers = {
+    authorization: `Bearer ${key}`,
+    'content-type': 'application/x-ndjson',
+    'idempotency-key': 'night',
+  };
+  const upload = () =>
+    fetch(`${service.address}/v1/batches`, { method: 'POST', headers, body }).catch(() => null);
 
   for (let kill = 0; kill < kills; kill += 1) {
     const uploading = upload();
@@ -41,7 +55,10 @@ test('ten kills of the service during a batch import into the embedded store los
     const response = await fetch(location, { headers });
     const batch = await response.json();
     if (typeof batch === 'object' && batch !== null && 'done' in batch && batch.done === true) {
-      expect(batch).toMatchObject({ state: 'received', rows: { read: listings, scored: listings, bad: 0, failed: 0 } });
+      expect(batch).toMatchObject({
+        state: 'received',
+        rows: { read: listings, scored: listings, bad: 0, failed: 0 },
+      });
       break;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -45,7 +45,12 @@ async function listening(child: ChildProcess, errors: () => string): Promise<str
   if (child.stdout === null) throw new Error('the service has no output');
   for await (const line of createInterface({ input: child.stdout })) {
     const entry: unknown = JSON.parse(line);
-    if (typeof entry === 'object' && entry !== null && 'address' in entry && typeof entry.address === 'string') {
+    if (
+      typeof entry === 'object' &&
+      entry !== null &&
+      'address' in entry &&
+      typeof entry.address === 'string'
+    ) {
       child.stdout.resume();
       return entry.address;
     }
@@ -58,7 +63,10 @@ export async function runSaring(
   args: readonly string[],
   options: { env?: Record<string, string>; input?: string } = {},
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env.PATH ?? '', ...options.env }, stdio: 'pipe' });
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { PATH: process.env.PATH ?? '', ...options.env },
+    stdio: 'pipe',
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (text: Buffer) => {
