@@ -44,8 +44,18 @@ export async function createBullmqQueue(options: {
   working.on('error', onError);
   const workers: Worker[] = [];
   const inHand = new Set<Promise<void>>();
+  /** Work ids whose end Redis has not yet confirmed. */
+  const unconfirmed = new Set<string>();
   const abort = new AbortController();
+  const allConfirmed = Promise.withResolvers<void>();
   let closed = false;
+
+  function forget(workIds: Iterable<string>): void {
+    for (const id of workIds) unconfirmed.delete(id);
+    if (closed && unconfirmed.size === 0) allConfirmed.resolve();
+  }
+  // A Redis that went away confirms nothing that was under way.
+  working.on('close', () => forget([...unconfirmed]));
 
   function openQueue(lane: Lane): Queue {
     const queue = new Queue(lane, {
@@ -90,15 +100,17 @@ export async function createBullmqQueue(options: {
           lane,
           async (job) => {
             // A bell that was on its way when the queue closed is dropped; the reconciler rings again.
-            if (closed) return;
+            if (closed || job.id === undefined) return;
+            unconfirmed.add(job.id);
             // Caught here, so that the ledger alone counts attempts.
-            const answered = handler({ lane, workId: job.id ?? '' }, abort.signal).catch(onError);
+            const answered = handler({ lane, workId: job.id }, abort.signal).catch(onError);
             inHand.add(answered);
             await answered.finally(() => inHand.delete(answered));
           },
           { connection: working, prefix, concurrency, maxStalledCount, skipVersionCheck: true },
         );
         worker.on('error', onError);
+        worker.on('completed', ({ id = '' }) => forget([id]));
         workers.push(worker);
       }
     },
@@ -116,17 +128,16 @@ export async function createBullmqQueue(options: {
       closed = true;
       const grace = setTimeout(() => abort.abort(), graceMs);
       await Promise.all(workers.map((worker) => worker.pause(true)));
-      // BullMQ's own close does not wait for handlers while Redis is away, and waits for ever for one that is frozen.
       await Promise.all(inHand);
       clearTimeout(grace);
-      const away = working.status !== 'ready';
-      const ended = Promise.all(workers.map((worker) => worker.close(away)));
-      await withTimeout(ended).catch(onError);
+      if (working.status === 'ready' && unconfirmed.size > 0)
+        await withTimeout(allConfirmed.promise).catch(onError);
+      // By force, since BullMQ's gentle close waits for ever when Redis dies or freezes under it; all that it would
+      // wait for has ended.
+      await Promise.all(workers.map((worker) => worker.close(true)));
+      await Promise.all(lanes.map((lane) => queues[lane].close()));
       ringing.disconnect();
       working.disconnect();
-      // What still waited for Redis is refused by now, so workers that were late end too.
-      await withTimeout(ended).catch(() => undefined);
-      await Promise.all(lanes.map((lane) => queues[lane].close()));
     },
   };
 }

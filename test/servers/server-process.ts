@@ -11,6 +11,9 @@ export type ServerProcess = {
   stop(): Promise<void>;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
+  /** Keeps its connections open and answers nothing, as a machine out of memory would. */
+  freeze(): void;
+  thaw(): void;
   start(): Promise<void>;
 };
 
@@ -65,6 +68,8 @@ export function createServerProcess(options: {
     port: options.port,
     stop: () => end(options.stopSignal),
     kill: () => end('SIGKILL'),
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
     async start() {
       const running = spawn(options.command, options.args, {
         ...serverUser(),
