@@ -204,6 +204,21 @@ describe.each([
     expect((await ask(null, 'GET', '/docs/')).body).toContain('swagger-ui');
   });
 
+  test('lets no answer be framed, sniffed or cached, and no page run a foreign script', async () => {
+    for (const answer of [await ask(null, 'GET', '/health/live'), await ask(null, 'GET', '/v1/listings')]) {
+      expect(answer.headers).toMatchObject({
+        'cache-control': 'no-store',
+        'content-security-policy': expect.stringContaining("default-src 'none'"),
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+      });
+    }
+    const page = (await ask(null, 'GET', '/docs/')).headers;
+    expect(page['content-security-policy']).toContain("script-src 'self';");
+    expect(page['content-security-policy']).not.toContain('unsafe');
+    expect(page['x-content-type-options']).toBe('nosniff');
+  });
+
   test('logs a request with its id and never a listing’s text or a key', async () => {
     const text = 'kata-rahasia-dalam-teks jual bal';
     const answer = await ask('analyst', 'POST', '/v1/listings', { text }, { 'x-request-id': 'my-request' });
