@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { readListings } from '../src/intake/read-listings.ts';
 
 const listings = Number(process.argv[2] ?? 100_000);
@@ -66,7 +67,8 @@ for (const count of [listings / 100, listings]) {
   }, 50);
   await once(child, 'close');
   clearInterval(watch);
-  const rows = readFileSync(out, 'utf8').trim().split('\n').length;
+  let rows = 0;
+  for await (const _ of createInterface(createReadStream(out))) rows += 1;
   console.log(
     `${count} listings, ${(statSync(file).size / 1e6).toFixed(1)} MB: ${summary.trim()}; ${rows} result rows; peak memory ${(peakKiB / 1024).toFixed(0)} MiB`,
   );

@@ -36,7 +36,7 @@ export type FeatureExtractor = (text: string) => Features;
 /** Runs of characters are taken from this many characters of a word, which bounds the features of any text. */
 const gramCharacters = 40;
 /** A stem costs 40 µs, so words seen are remembered; the bound keeps hostile text from filling memory. */
-const rememberedWords = 50_000;
+const rememberedWords = 16_384;
 
 const fnvOffset = 0x811c9dc5;
 const fnvPrime = 0x01000193;
