@@ -2,11 +2,11 @@ import type { Policy } from '../domain/policy.ts';
 import type { Score } from '../domain/score.ts';
 import { type BackendChoice, type BackendName, useBackend } from './backend.ts';
 import { type Calibration, sigmoid } from './calibrate.ts';
-import { planOcclusions, readSpans, rowsOf, writeRows } from './explain.ts';
-import { createFeatureExtractor } from './features.ts';
+import { readSpans, wordWeights } from './explain.ts';
+import { createFeatureExtractor, type Features } from './features.ts';
 import { type Model, readModel } from './model-files.ts';
 import { createNetwork } from './network.ts';
-import { createPool, writePooled } from './pool.ts';
+import { createPool } from './pool.ts';
 import { heads } from './weights.ts';
 
 /** Turns texts into scores. */
@@ -45,30 +45,37 @@ export function createClassifier(model: Model, backend: BackendName): Classifier
   const network = createNetwork(weights);
   let waiting: { text: string; resolve(score: Score): void; reject(error: unknown): void }[] = [];
 
-  function scorePlain(texts: readonly string[]): Score[] {
-    const input = new Float32Array(texts.length * weights.dimensions);
-    texts.forEach((text, index) => {
-      writePooled(pool.whole(extract(text)), input, index * weights.dimensions);
+  function pooledTexts(features: readonly Features[]): Float32Array {
+    const pooled = new Float32Array(features.length * weights.dimensions);
+    features.forEach((each, index) => {
+      pool.write(each, pooled, index * weights.dimensions);
     });
-    const output = network.predict(input);
-    return texts.map((_text, index) => toScore(output, index, calibrations, version, []));
+    return pooled;
+  }
+
+  function scorePlain(texts: readonly string[]): Score[] {
+    const logOdds = network.predict(pooledTexts(texts.map(extract)));
+    return texts.map((_text, index) => toScore(logOdds, index, calibrations, version, []));
   }
 
   function scoreWithSpans(texts: readonly string[]): Score[] {
-    const plans = texts.map((text) => planOcclusions(extract(text), pool));
-    const input = new Float32Array(plans.reduce((sum, plan) => sum + rowsOf(plan), 0) * weights.dimensions);
-    const firstRows: number[] = [];
-    let row = 0;
-    for (const plan of plans) {
-      firstRows.push(row);
-      writeRows(plan, pool, input, row);
-      row += rowsOf(plan);
-    }
-    const output = network.predict(input);
-    return plans.map((plan, index) => {
-      const first = firstRows[index] ?? 0;
-      return toScore(output, first, calibrations, version, readSpans(plan, output, first, calibrations));
+    const features = texts.map(extract);
+    const { logOdds, slopes } = network.predictWithSlopes(pooledTexts(features));
+    return features.map((each, index) => {
+      const words = wordWeights(each, pool, calibratedSlopes(slopes, index));
+      return toScore(logOdds, index, calibrations, version, readSpans(each, words));
     });
+  }
+
+  /** The slopes of one text, stretched as its log-odds are by calibration. [heads, dimensions] */
+  function calibratedSlopes(slopes: Float32Array, index: number): Float32Array {
+    const { dimensions } = weights;
+    const own = slopes.subarray(index * heads.length * dimensions, (index + 1) * heads.length * dimensions);
+    calibrations.forEach(({ slope }, head) => {
+      for (let at = head * dimensions; at < (head + 1) * dimensions; at += 1)
+        own[at] = (own[at] ?? 0) * slope;
+    });
+    return own;
   }
 
   function scoreWaiting(): void {

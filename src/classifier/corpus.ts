@@ -12,7 +12,7 @@ const Label = z.enum(['offer', 'other']);
 export const CorpusRow = z
   .object({
     id: z.string().min(1),
-    /** One author's voice, written in one sitting; batches, not rows, are dealt to the splits. */
+    /** One author's voice, written in one sitting. */
     batch: z.string().min(1),
     /** The kind of listing it stands for. */
     slice: z.string().min(1),
@@ -33,38 +33,46 @@ export const CorpusRow = z
   });
 export type CorpusRow = z.infer<typeof CorpusRow>;
 
-/** All rows, and a hash of exactly what was read. */
-export type Corpus = { rows: CorpusRow[]; hash: string };
+/** What a part of the corpus is for: to learn from, to calibrate and choose the policy on, or to judge by. */
+export const splits = ['train', 'validation', 'test'] as const;
+export type Split = (typeof splits)[number];
+
+/** The rows of each split, and a hash of exactly what was read. */
+export type Corpus = Record<Split, CorpusRow[]> & { hash: string };
 
 /**
- * Reads every .ndjson file of a folder, in the order of their names.
+ * Reads the corpus: a folder for each split, with one .ndjson file for each author. Whole authors, not rows, are kept
+ * apart, so that the figures say how the model fares with people it has never read.
  *
  * @throws AppError CORPUS_INVALID naming file and line
  */
 export async function readCorpus(dir: string): Promise<Corpus> {
-  const names = (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.ndjson')).sort();
-  if (names.length === 0)
-    throw new AppError('CORPUS_INVALID', 422, `${dir} holds no .ndjson file; name the folder of the corpus`);
   const hash = createHash('sha256');
-  const rows: CorpusRow[] = [];
+  const corpus: Corpus = { train: [], validation: [], test: [], hash: '' };
   const ids = new Set<string>();
-  for (const name of names) {
-    const text = await readFile(join(dir, name), 'utf8');
-    hash.update(text);
-    for (const [index, line] of text.split('\n').entries()) {
-      if (line.trim() === '') continue;
-      const row = readRow(line, `${join(dir, name)}:${index + 1}`, CorpusRow);
-      if (ids.has(row.id))
-        throw new AppError(
-          'CORPUS_INVALID',
-          422,
-          `${join(dir, name)}:${index + 1}: id ${row.id} stands twice`,
-        );
-      ids.add(row.id);
-      rows.push(row);
+  for (const split of splits) {
+    const names = (await readdir(join(dir, split)).catch(() => [])).filter((name) =>
+      name.endsWith('.ndjson'),
+    );
+    if (names.length === 0) {
+      throw new AppError(
+        'CORPUS_INVALID',
+        422,
+        `${join(dir, split)} holds no .ndjson file; name a folder with ${splits.join(', ')} in it`,
+      );
+    }
+    for (const name of names.sort()) {
+      const file = join(dir, split, name);
+      const text = await readFile(file, 'utf8');
+      hash.update(`${split}\n${text}`);
+      for (const { row, place } of readRows(text, file, CorpusRow)) {
+        if (ids.has(row.id)) throw new AppError('CORPUS_INVALID', 422, `${place}: id ${row.id} stands twice`);
+        ids.add(row.id);
+        corpus[split].push(row);
+      }
     }
   }
-  return { rows, hash: hash.digest('hex') };
+  return { ...corpus, hash: hash.digest('hex') };
 }
 
 /** A labelled text from anywhere; elements and slice may be unknown. */
@@ -73,6 +81,8 @@ export const LabelledRow = z.object({
   text: z.string().min(1),
   slice: z.string().min(1).default('all'),
   label: Label,
+  /** The collection it comes from, where it was not written for us. */
+  source: z.string().optional(),
   elements: CorpusRow.shape.elements.partial().optional(),
 });
 export type LabelledRow = z.infer<typeof LabelledRow>;
@@ -86,11 +96,14 @@ export async function readLabelled(file: string): Promise<LabelledRow[]> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new AppError('FILE_UNREADABLE', 422, `${file} cannot be read; check the path`, { cause });
   });
-  return text
-    .split('\n')
-    .flatMap((line, index) =>
-      line.trim() === '' ? [] : [readRow(line, `${file}:${index + 1}`, LabelledRow)],
-    );
+  return readRows(text, file, LabelledRow).map(({ row }) => row);
+}
+
+function readRows<T>(text: string, file: string, schema: z.ZodType<T>): { row: T; place: string }[] {
+  return text.split('\n').flatMap((line, index) => {
+    const place = `${file}:${index + 1}`;
+    return line.trim() === '' ? [] : [{ row: readRow(line, place, schema), place }];
+  });
 }
 
 function readRow<T>(line: string, place: string, schema: z.ZodType<T>): T {

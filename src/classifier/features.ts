@@ -1,7 +1,6 @@
 import { StemmerId } from 'natural/lib/natural/stemmers/index.js';
 import { z } from 'zod';
-import { createFolder } from './fold-character.ts';
-import { readWords } from './read-words.ts';
+import { createWordReader } from './read-words.ts';
 
 /** How texts become features; part of every model, since weights mean nothing without it. */
 export const FeatureSettings = z.object({
@@ -47,9 +46,12 @@ const stemSeed = 0x85ebca6b;
 function hash(text: string, from: number, to: number, seed: number): number {
   let value = seed;
   for (let at = from; at < to; at += 1) value = Math.imul(value ^ text.charCodeAt(at), fnvPrime);
-  // A last mix, because the low bits of FNV alone are weak and they choose the row.
-  value ^= value >>> 15;
-  return Math.imul(value, 0x2c1b3c6d) >>> 0;
+  return mix(value);
+}
+
+/** A last mix, because the low bits of FNV alone are weak and they choose the row. */
+function mix(value: number): number {
+  return Math.imul(value ^ (value >>> 15), 0x2c1b3c6d) >>> 0;
 }
 
 function wordRows(text: string, settings: FeatureSettings): Int32Array {
@@ -74,33 +76,33 @@ function wordRows(text: string, settings: FeatureSettings): Int32Array {
  * the text's length; takes any string.
  */
 export function createFeatureExtractor(settings: FeatureSettings): FeatureExtractor {
-  const fold = createFolder();
-  const known = new Map<string, Int32Array>();
+  const read = createWordReader();
+  const known = new Map<string, { rows: Int32Array; hash: number }>();
 
-  function rowsOf(word: string): Int32Array {
+  function remember(word: string): { rows: Int32Array; hash: number } {
     const remembered = known.get(word);
     if (remembered !== undefined) return remembered;
-    const rows = wordRows(word, settings);
+    const fresh = { rows: wordRows(word, settings), hash: hash(word, 0, word.length, pairSeed) };
     if (known.size >= rememberedWords) known.clear();
-    known.set(word, rows);
-    return rows;
+    known.set(word, fresh);
+    return fresh;
   }
 
   return (text) => {
-    const words = readWords(text, fold);
+    const words = read(text);
     const starts = new Int32Array(words.length);
     const ends = new Int32Array(words.length);
     const pairs = new Int32Array(words.length);
     let count = words.length;
     let before = pairSeed;
     const rows = words.map((word, index) => {
+      const own = remember(word.text);
       starts[index] = word.start;
       ends[index] = word.end;
-      pairs[index] = hash(word.text, 0, word.text.length, before) % settings.buckets;
-      before = hash(word.text, 0, word.text.length, pairSeed);
-      const own = rowsOf(word.text);
-      count += own.length;
-      return own;
+      pairs[index] = mix(Math.imul(before, fnvPrime) ^ own.hash) % settings.buckets;
+      before = own.hash;
+      count += own.rows.length;
+      return own.rows;
     });
     return { words: rows, pairs, starts, ends, count };
   };

@@ -5,14 +5,28 @@ import type { TrainingSettings } from './train-network.ts';
 /** What a model card tells of. */
 export type ModelFacts = {
   version: string;
+  /** Of the corpus alone, and of all that was learned from. */
+  corpusHash: string;
   dataHash: string;
-  background: string[];
+  /** How many background texts of each collection were learned from. */
+  sources: Record<string, number>;
   counts: { train: number; validation: number; test: number };
   settings: TrainingSettings;
   backend: string;
   policy: Policy;
   validation: Evaluation;
   test: Evaluation;
+  background: Evaluation | null;
+};
+
+/** Collections of real texts, with what their licences ask to be said. */
+const notices: Record<string, string> = {
+  'PRDECT-ID':
+    'product names and reviews from PRDECT-ID (R. Sutoyo and others, 2022, doi:10.1016/j.dib.2022.108554; MIT licence)',
+  'IndoNLU smsa':
+    'opinions from IndoNLU SmSA (indobenchmark, Wilie and others, 2020; Apache-2.0 and MIT licences)',
+  'IndoNLU emot':
+    'posts from IndoNLU EmoT (indobenchmark, Wilie and others, 2020; Apache-2.0 and MIT licences)',
 };
 
 /** The card that goes with a model: what it learned from, how good it is (bad slices first), and its limits. */
@@ -25,9 +39,9 @@ the whole offence, and the five elements. ${settings.buckets} rows of ${settings
 seed ${settings.seed}, trained on the ${facts.backend} backend.
 
 ## What it learned from
-${counts.train} listings to learn, ${counts.validation} to calibrate and choose the policy, ${counts.test} to test, dealt by author's batch.
+${counts.train} listings to learn, ${counts.validation} to calibrate and choose the policy, ${counts.test} to test; each by other authors.
 All were written for this project (data/DATA.md); none is a real seller's post. SHA-256 of the data: \`${facts.dataHash}\`.
-${facts.background.length === 0 ? 'No other texts were used.' : `Background texts: ${facts.background.join(', ')}.`}
+${describeBackground(facts.sources)}
 
 ## How good it is
 Figures with 95 % intervals: Wilson for shares, bootstrap for average precision and calibration error. Worst slice first.
@@ -35,7 +49,7 @@ Figures with 95 % intervals: Wilson for shares, bootstrap for average precision 
 ### Test split (looked at once, after everything was chosen)
 ${formatEvaluation(facts.test)}
 
-### Validation split (the policy was chosen and the calibration fitted on it, so it flatters)
+${facts.background === null ? '' : `### Background texts that were not learned from (real; none offers imported used clothing)\n${formatEvaluation(facts.background)}\n\n`}### Validation split (the policy was chosen and the calibration fitted on it, so it flatters)
 ${formatEvaluation(facts.validation)}
 
 ## Policy ${policy.version}
@@ -52,4 +66,10 @@ recall ${policy.promise.recall.toFixed(3)}, from ${policy.promise.flagged} flags
 Deciding without a person; judging a person rather than a post; any language but Indonesian and what is mixed into it;
 any goods but clothing.
 `;
+}
+
+function describeBackground(sources: Record<string, number>): string {
+  const lines = Object.entries(sources).map(([source, count]) => `- ${count} ${notices[source] ?? source}`);
+  if (lines.length === 0) return 'No other texts were used.';
+  return `Besides, real texts that offer nothing of the kind, as negatives:\n\n${lines.join('\n')}`;
 }

@@ -1,10 +1,10 @@
-import type { FoldedCharacter } from './fold-character.ts';
+import { createFolder, type FoldedCharacter } from './fold-character.ts';
 
 /**
  * A word as the classifier reads it, with the stretch `[start, end)` of the original text it stands for, in UTF-16
  * code units.
  */
-export type Word = { text: string; start: number; end: number };
+type Word = { text: string; start: number; end: number };
 
 /** Digits and signs that stand for letters inside words. */
 const leet: Record<string, string> = {
@@ -34,13 +34,35 @@ const phoneDigits = 9;
 
 type Piece = { text: string; start: number; end: number; kind: 'letters' | 'digits' | 'mixed' | 'symbol' };
 
+export type WordReader = (text: string) => Word[];
+
+/** Pieces whose word is remembered; the bound keeps hostile text from filling memory. */
+const rememberedPieces = 32_768;
+
 /**
- * Reads a text as words: folded, with broken words joined ("b a l", "t.h.r.i.f.t"), leet resolved inside words,
- * repeated letters squeezed, amounts and phone numbers as classes, and every emoji as a word of its own. Linear in
- * the text's length; takes any string.
+ * Makes the function that reads a text as words: folded, with broken words joined ("b a l", "t.h.r.i.f.t"), leet
+ * resolved inside words, repeated letters squeezed, amounts and phone numbers as classes, and every emoji as a word
+ * of its own. Linear in the text's length; takes any string.
  */
-export function readWords(text: string, fold: (codePoint: number) => FoldedCharacter): Word[] {
-  return joinSpelled(readPieces(text, fold)).flatMap(toWords);
+export function createWordReader(): WordReader {
+  const fold = createFolder();
+  const known = new Map<string, string>();
+
+  function remember(piece: Piece): string {
+    const remembered = known.get(piece.text);
+    if (remembered !== undefined) return remembered;
+    const word = wordOf(piece);
+    if (known.size >= rememberedPieces) known.clear();
+    known.set(piece.text, word);
+    return word;
+  }
+
+  return (text) =>
+    joinSpelled(readPieces(text, fold)).map((piece) => ({
+      text: remember(piece),
+      start: piece.start,
+      end: piece.end,
+    }));
 }
 
 /** Gap between two neighbours: nothing between them, a breaker, one space, or more. */
@@ -161,24 +183,19 @@ function spelledRun(pieces: readonly Spaced[], from: number): number {
   return length;
 }
 
-function toWords(piece: Piece): Word[] {
-  const { start, end } = piece;
-  if (piece.kind === 'symbol') return [{ text: piece.text, start, end }];
-  const counted = amount.exec(piece.text);
-  if (counted !== null) return amountWords(counted[1] ?? '', counted[2] ?? '', piece);
-  const hasLetter = piece.kind === 'letters' || /\p{L}/u.test(piece.text);
-  if (!hasLetter) return [{ text: '#', start, end }];
-  const resolved = piece.kind === 'letters' ? piece.text : resolveLeet(piece.text);
-  return [{ text: squeeze(resolved), start, end }];
+function wordOf({ text, kind }: Piece): string {
+  if (kind === 'letters') return squeeze(text);
+  if (kind === 'symbol') return text;
+  const counted = amount.exec(text);
+  if (counted !== null) return amountClass(counted[1] ?? '', counted[2] ?? '');
+  return /\p{L}/u.test(text) ? squeeze(resolveLeet(text)) : '#';
 }
 
-function amountWords(number: string, unit: string, piece: Piece): Word[] {
-  const { start, end } = piece;
-  if (number.length >= phoneDigits) return [{ text: '#phone', start, end }];
-  if (unit === 'k' || unit === 'rb' || unit === 'ribu')
-    return [{ text: number.length <= 2 ? '#cheap' : '#price', start, end }];
-  if (unit === 'jt' || unit === 'juta') return [{ text: '#million', start, end }];
-  return [{ text: `#${Math.min(number.length, 7)}${unit}`, start, end }];
+function amountClass(number: string, unit: string): string {
+  if (number.length >= phoneDigits) return '#phone';
+  if (unit === 'k' || unit === 'rb' || unit === 'ribu') return number.length <= 2 ? '#cheap' : '#price';
+  if (unit === 'jt' || unit === 'juta') return '#million';
+  return `#${Math.min(number.length, 7)}${unit}`;
 }
 
 function resolveLeet(text: string): string {
@@ -187,13 +204,10 @@ function resolveLeet(text: string): string {
   return resolved;
 }
 
+const doubled = /(.)\1+/su;
+const everyDoubled = new RegExp(doubled, 'gsu');
+
 /** Every run of one letter as one: "ballpresss" and "balpres" are the same word, and no Indonesian word suffers. */
 function squeeze(text: string): string {
-  let squeezed = '';
-  let last = '';
-  for (const character of text) {
-    if (character !== last) squeezed += character;
-    last = character;
-  }
-  return squeezed;
+  return doubled.test(text) ? text.replace(everyDoubled, '$1') : text;
 }

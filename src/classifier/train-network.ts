@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+// For its side effect: the core's Node build has no gradients, and layers brings them.
+import '@tensorflow/tfjs-layers';
 import { createRandom, type Random, shuffle } from './random.ts';
 import { heads, type Shape, type Weights } from './weights.ts';
 

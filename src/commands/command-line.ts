@@ -1,9 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadClassifier } from '../classifier/classifier.ts';
-import { readCorpus, readLabelled } from '../classifier/corpus.ts';
+import { readCorpus, readLabelled, type Split, splits } from '../classifier/corpus.ts';
 import { currentModelDir } from '../classifier/current-model.ts';
 import { evaluate, formatEvaluation } from '../classifier/evaluate.ts';
-import { splitCorpus } from '../classifier/split.ts';
 import { standardEpochs, train } from '../classifier/train.ts';
 import { type Config, readConfig } from '../config.ts';
 import { AppError } from '../domain/app-error.ts';
@@ -128,12 +127,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   program
     .command('train')
     .description('train a model from the corpus into models/<version>/ and put it in force')
-    .option('--corpus <folder>', 'folder of labelled NDJSON files', corpusDir)
     .option(
-      '--background <file...>',
-      'NDJSON of real texts that offer nothing of the kind (label "other")',
-      [],
+      '--corpus <folder>',
+      'folder with train, validation and test, each of labelled NDJSON files',
+      corpusDir,
     )
+    .option('--background <file...>', 'NDJSON of real texts that speak of no used imported clothing', [])
     .option('--models <folder>', 'where models live (default: SARING_MODELS)')
     .option('--seed <number>', 'the same seed gives the same weights', wholeNumber, 1)
     .option('--epochs <count>', 'passes over the texts', wholeNumber, standardEpochs)
@@ -163,6 +162,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
           onProgress: ({ done, detail }) => bar.update(done, detail),
         }).finally(() => bar.stop());
         say(`Validation\n${formatEvaluation(result.validation)}\n\nTest\n${formatEvaluation(result.test)}\n`);
+        if (result.background !== null)
+          say(`Background texts not learned from\n${formatEvaluation(result.background)}\n`);
         say(
           `${result.dir} in ${((performance.now() - began) / 1000).toFixed(1)} s; flags at ${result.policy.flagAt}`,
         );
@@ -173,8 +174,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .command('evaluate')
     .description('measure the model on labelled NDJSON, or on the test split of the corpus')
     .argument('[files...]', 'NDJSON with text and label ("offer" or "other"), and slice where known', [])
-    .option('--corpus <folder>', 'corpus whose test split is taken when no file is named', corpusDir)
-    .action(async (files: string[], options: { corpus: string }) => {
+    .option('--corpus <folder>', 'corpus to take when no file is named', corpusDir)
+    .addOption(new Option('--split <split>', 'which part of the corpus').choices([...splits]).default('test'))
+    .action(async (files: string[], options: { corpus: string; split: Split }) => {
       const settings = config();
       const classifier = await loadClassifier({
         modelDir: await currentModelDir(settings.models.dir, settings.models.version),
@@ -183,7 +185,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       const rows =
         files.length > 0
           ? (await Promise.all(files.map(readLabelled))).flat()
-          : splitCorpus((await readCorpus(options.corpus)).rows).test;
+          : (await readCorpus(options.corpus))[options.split];
       const bar = startProgressBar('evaluating', rows.length);
       const evaluation = evaluate(classifier, rows, (done) => bar.update(done, `${done} texts`));
       bar.stop();

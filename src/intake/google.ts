@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { at, isRecord, joinTexts, type SourceRecord, textAt, timeAt } from './fields.ts';
 import type { Format } from './format.ts';
 
@@ -24,7 +25,8 @@ export const googleResults: Format = {
       id: link,
       platform: 'google',
       // A result has no id of its own; its address is what it is known by.
-      postId: link?.slice(0, 300),
+      postId:
+        link === undefined || link.length <= 300 ? link : createHash('sha256').update(link).digest('hex'),
       url: link,
       seller: textAt(record, 'source', 'displayed_link', 'displayedUrl'),
       text: joinTexts(textAt(record, 'title'), textAt(record, 'snippet', 'description')),

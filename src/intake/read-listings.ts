@@ -22,6 +22,8 @@ export type ReadOptions = {
   maxRowBytes?: number;
 };
 
+/** Records without a known format, from the start of a file on, after which the file is refused. */
+const unknownAtStart = 20;
 /** What is looked at to recognise a file. */
 const headBytes = 64 * 1024;
 
@@ -38,16 +40,26 @@ export async function* readListings(
 ): AsyncGenerator<IntakeRow> {
   const { head, whole } = await peek(source);
   let format: Format | null = null;
+  let unknown: { line: number; record: SourceRecord }[] = [];
   for await (const row of cut(head, whole, options.maxRowBytes ?? standardMaxRowBytes)) {
     if (!('record' in row)) {
       yield { line: row.line, id: null, problem: row.problem };
       continue;
     }
-    format ??= recogniseFormat(row.record);
-    if (format === null) throw unknownFormat(Object.keys(row.record));
+    // Each record anew, since files of several scrapers are put together; one that fits none is read as its neighbour.
+    format = recogniseFormat(row.record) ?? format;
+    if (format === null) {
+      unknown.push(row);
+      if (unknown.length >= unknownAtStart) break;
+      continue;
+    }
+    for (const { line, record } of unknown) yield readRecord(format, record, line, options.now);
+    unknown = [];
     for (const record of format.unwrap?.(row.record) ?? [row.record])
       yield readRecord(format, record, row.line, options.now);
   }
+  const [first] = unknown;
+  if (first !== undefined) throw unknownFormat(Object.keys(first.record));
 }
 
 function readRecord(format: Format, record: SourceRecord, line: number, now: Date): IntakeRow {

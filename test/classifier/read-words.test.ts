@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { allRows, createFeatureExtractor } from '../../src/classifier/features.ts';
-import { createFolder } from '../../src/classifier/fold-character.ts';
-import { readWords } from '../../src/classifier/read-words.ts';
+import { createWordReader } from '../../src/classifier/read-words.ts';
 
-const fold = createFolder();
-const words = (text: string) => readWords(text, fold).map((word) => word.text);
+const read = createWordReader();
+const words = (text: string) => read(text).map((word) => word.text);
 
 test.each([
   ['B A L press', ['bal', 'pres']],
@@ -34,7 +33,7 @@ test('every word of any string stands for a stretch of it, in order and within b
   fc.assert(
     fc.property(anyText, (text) => {
       let last = 0;
-      for (const { start, end, text: word } of readWords(text, fold)) {
+      for (const { start, end, text: word } of read(text)) {
         expect(start).toBeGreaterThanOrEqual(last);
         expect(end).toBeGreaterThan(start);
         expect(end).toBeLessThanOrEqual(text.length);

@@ -45,6 +45,37 @@ test('a bad line of NDJSON is named and the others are read', async () => {
   ]);
 });
 
+test('a file that begins with records of no known format is read from the first known one on', async () => {
+  expect(notes(await read('{"judul":"x"}\n{"text":"dua"}\n{"judul":"y"}\n'))).toEqual([
+    '1! text must not be empty; send the caption, title or description',
+    '2 dua',
+    '3! text must not be empty; send the caption, title or description',
+  ]);
+});
+
+test('files of several scrapers put together are read record by record', async () => {
+  const rows = await read(
+    [
+      { text: 'kami', platform: 'Twitter', id: '7' },
+      { shortCode: 'S1', ownerUsername: 'toko', caption: 'ig' },
+      { full_text: 'kicau', id_str: '9' },
+      { text: 'lain', platform: 'olx', postId: 'p' },
+    ]
+      .map((row) => JSON.stringify(row))
+      .join('\n'),
+  );
+  const posts = rows.map((row) =>
+    'listing' in row ? [row.listing.platform, row.id, row.listing.postId] : row,
+  );
+  expect(posts).toEqual([
+    // A row's number is no post id: two files may both begin with 1.
+    ['x', '7', undefined],
+    ['instagram', 'S1', 'S1'],
+    ['x', '9', '9'],
+    ['other', 'p', 'p'],
+  ]);
+});
+
 test('cuts at any byte change nothing', async () => {
   const ndjson = '{"text":"é 👕 二手\\n\\"x\\""}\n{"text":"dua"}';
   const array = '[ {"text":"é ] } 👕"} , {"text":"{\\\\\\""},\n 7, "x", {"text":"tiga"} ]';
