@@ -11,8 +11,11 @@ import { type AssessedListing, type SavedListing, saveListings } from './store/s
 import { finishWork } from './store/work.ts';
 import { assess } from './triage/triage.ts';
 
-/** A row of a batch as it waits in the work ledger. */
-export const ChunkRow = z.object({ line: z.int(), id: z.string().nullable(), listing: Listing });
+/** A row of a batch as it waits in the work ledger; `row` counts the upload's listings from 1. */
+export const ChunkRow = z
+  .object({ row: z.int().optional(), line: z.int(), id: z.string().nullable(), listing: Listing })
+  // Chunks written down by version 0.1.0 know the line alone.
+  .transform(({ row, ...rest }) => ({ ...rest, row: row ?? rest.line }));
 export type ChunkRow = z.infer<typeof ChunkRow>;
 
 /** The payload of one piece of `assess` work: some rows of a batch. */
@@ -104,11 +107,11 @@ export function createAssessor(deps: {
         // First of all: this takes the row's lock, so that a second process waits here and then finds it done.
         if (!(await finishWork(trx, work.id))) return false;
         const saved = await saveAndQueue(trx, inputs);
-        const items = rows.flatMap(({ line, id }, index) => {
+        const items = rows.flatMap(({ row, line, id }, index) => {
           const result = saved[index];
           return result === undefined
             ? []
-            : [{ line, id, listingId: result.listingId, assessmentId: result.assessmentId }];
+            : [{ row, line, id, listingId: result.listingId, assessmentId: result.assessmentId }];
         });
         await addBatchItems(trx, batchId, items, saved.filter((result) => result.verdict === 'flag').length);
         return true;

@@ -59,11 +59,12 @@ export async function receiveBatch(
         continue;
       }
       const id = row.id === null ? null : storable(row.id);
+      const number = stored + good.length + problems.length + 1;
       if ('listing' in row) {
-        good.push({ line: row.line, id, listing: row.listing });
+        good.push({ row: number, line: row.line, id, listing: row.listing });
         units += row.listing.text.length;
       } else {
-        problems.push({ line: row.line, id, problem: storable(row.problem) });
+        problems.push({ row: number, line: row.line, id, problem: storable(row.problem) });
         units += row.problem.length;
       }
       if (good.length + problems.length >= chunkRows || units >= chunkUnits) await flush();

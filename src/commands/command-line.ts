@@ -73,12 +73,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       const settings = config();
       const log = createLog(settings);
       const service = await startService(settings, log);
-      log.info({ address: service.address }, 'listening');
       if (service.firstKey !== null) {
         tell(
           `First start: your admin key is ${service.firstKey}\nIt is shown only now. Make keys for people with: saring keys create`,
         );
       }
+      log.info({ address: service.address }, 'listening');
       exitCode = await runUntilStopped(service, settings.shutdownMs, log);
     });
 

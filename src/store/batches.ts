@@ -3,11 +3,17 @@ import { v7 as uuid } from 'uuid';
 import { AppError } from '../domain/app-error.ts';
 import type { Db } from './db.ts';
 
-/** A row of a batch that could not become a listing. */
-export type BatchProblem = { line: number; id: string | null; problem: string };
+/** A row of a batch that could not become a listing. `row` counts from 1; a line may hold many rows. */
+export type BatchProblem = { row: number; line: number; id: string | null; problem: string };
 
-/** A line of a batch and what it became. */
-export type BatchItem = { line: number; id: string | null; listingId: string; assessmentId: string };
+/** A row of a batch and what it became. */
+export type BatchItem = {
+  row: number;
+  line: number;
+  id: string | null;
+  listingId: string;
+  assessmentId: string;
+};
 
 /** A batch with its counts; `state` tells of the upload, `done` of the scoring. */
 export type Batch = {
@@ -18,7 +24,7 @@ export type Batch = {
   rows: { read: number; bad: number; scored: number; flagged: number; failed: number };
   createdAt: Date;
   receivedAt: Date | null;
-  problems: BatchProblem[];
+  problems: Omit<BatchProblem, 'row'>[];
 };
 
 const problemsShown = 100;
@@ -86,8 +92,16 @@ export async function addBatchRows(
   if (rows.problems.length === 0) return;
   await trx
     .insertInto('batch_problem')
-    .values(rows.problems.map(({ line, id, problem }) => ({ batch_id: batchId, line, row_id: id, problem })))
-    .onConflict((conflict) => conflict.columns(['batch_id', 'line']).doNothing())
+    .values(
+      rows.problems.map(({ row, line, id, problem }) => ({
+        batch_id: batchId,
+        row_number: row,
+        line,
+        row_id: id,
+        problem,
+      })),
+    )
+    .onConflict((conflict) => conflict.columns(['batch_id', 'row_number']).doNothing())
     .execute();
 }
 
@@ -101,7 +115,7 @@ export async function endBatchUpload(db: Db, batchId: string, state: 'received' 
     .execute();
 }
 
-/** Keeps what a chunk's lines became and counts them, in the transaction that finishes the chunk's work. */
+/** Keeps what a chunk's rows became and counts them, in the transaction that finishes the chunk's work. */
 export async function addBatchItems(
   trx: Db,
   batchId: string,
@@ -112,8 +126,9 @@ export async function addBatchItems(
   await trx
     .insertInto('batch_item')
     .values(
-      items.map(({ line, id, listingId, assessmentId }) => ({
+      items.map(({ row, line, id, listingId, assessmentId }) => ({
         batch_id: batchId,
+        row_number: row,
         line,
         row_id: id,
         listing_id: listingId,
@@ -144,7 +159,7 @@ export async function findBatch(db: Db, id: string): Promise<Batch | null> {
   const problems = await db
     .selectFrom('batch_problem')
     .where('batch_id', '=', id)
-    .orderBy('line')
+    .orderBy('row_number')
     .limit(problemsShown)
     .select(['line', 'row_id as id', 'problem'])
     .execute();

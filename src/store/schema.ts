@@ -126,11 +126,19 @@ type BatchTable = {
   received_at: OptionalTime;
 };
 
-type BatchProblemTable = { batch_id: string; line: number; row_id: string | null; problem: string };
+type BatchProblemTable = {
+  batch_id: string;
+  row_number: number;
+  line: number;
+  row_id: string | null;
+  problem: string;
+};
 
-/** Which listing and assessment a line of a batch became; its key is what keeps a line from counting twice. */
+/** Which listing and assessment a row of a batch became; its key is what keeps a row from counting twice. */
 type BatchItemTable = {
   batch_id: string;
+  /** Counts the listings of the upload from 1; a line may hold many. */
+  row_number: number;
   line: number;
   row_id: string | null;
   listing_id: string;

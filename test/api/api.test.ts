@@ -131,7 +131,7 @@ describe.each([
     });
   });
 
-  test('a batch in any known format is scored in the background, its bad rows listed by line', async () => {
+  test('a batch in any known format is scored in the background, its bad rows listed by line, a page of many as many', async () => {
     const csv = 'id;text\nb1;jual bal import segel korea\nb2;\nb3;soto ayam\n';
     const answer = await ask('batch', 'POST', '/v1/batches?name=night', csv, {
       'content-type': 'text/csv',
@@ -148,6 +148,16 @@ describe.each([
       rows: { read: 3, bad: 1, scored: 2, failed: 0 },
       problems: [{ line: 3, id: 'b2' }],
     });
+    const page = {
+      items: [1, 2, 3].map((itemid) => ({ item_basic: { itemid, shopid: 9, name: `bal import ${itemid}` } })),
+    };
+    const many = await ask('batch', 'POST', '/v1/batches', JSON.stringify(page), {
+      'content-type': 'application/json',
+    });
+    await vi.waitFor(async () => {
+      const { done, rows } = (await ask('batch', 'GET', String(many.headers.location))).json();
+      expect([done, rows]).toEqual([true, { read: 3, bad: 0, scored: 3, flagged: rows.flagged, failed: 0 }]);
+    }, 15_000);
     const again = await ask('batch', 'POST', '/v1/batches?name=night', csv, {
       'content-type': 'text/csv',
       'idempotency-key': 'night-1',

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { runSaring, startServiceProcess } from './service-process.ts';
+import { runSaring, startDemo, startServiceProcess } from './service-process.ts';
 
 const samples = join(import.meta.dirname, '../../data/samples');
 
@@ -119,6 +119,19 @@ test('a first start prints an admin key once; keys and reviews are asked of the 
   expect((await runSaring(['keys', 'list'], { env: { SARING_DATA: folder } })).out).toMatch(
     /first admin\s+admin/,
   );
+}, 60_000);
+
+test('demo imports every sample, shows what is flagged and why, and keeps serving with the queue filled', async () => {
+  const demo = await startDemo({ SARING_DATA: emptyFolder() });
+  expect(demo.output()).toMatch(/probability\s+platform\s+seller\s+text\s+why/);
+  const [, all, flagged] = /(\d+) listings: (\d+) flagged/.exec(demo.output()) ?? [];
+  expect(Number(all)).toBe(112);
+  const answer = await fetch(`${demo.address}/v1/reviews/stats`, {
+    headers: { authorization: `Bearer ${demo.firstKey}` },
+  });
+  expect(await answer.json()).toMatchObject({ waiting: Number(flagged) });
+  expect(Number(flagged)).toBeGreaterThan(20);
+  expect(await demo.stop()).toBe(0);
 }, 60_000);
 
 test('evaluate measures a stranger’s labelled file', async () => {

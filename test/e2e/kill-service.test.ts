@@ -70,7 +70,7 @@ test('ten kills of the service during a batch import into the embedded store los
   const count = async (query: string) => (await sql.raw<{ n: number }>(query).execute(store.db)).rows[0]?.n;
   expect(await count('select count(*)::int as n from batch')).toBe(1);
   expect(await count('select count(*)::int as n from listing')).toBe(listings);
-  expect(await count('select count(distinct line)::int as n from batch_item')).toBe(listings);
+  expect(await count('select count(distinct row_number)::int as n from batch_item')).toBe(listings);
   expect(await count('select count(*)::int as n from assessment')).toBe(listings);
   const flags = await count("select count(*)::int as n from listing where verdict = 'flag'");
   expect(flags).toBeGreaterThan(0);

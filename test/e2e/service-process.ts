@@ -1,32 +1,49 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 
-/** `saring serve` as a process of its own. */
+/** A `saring` that serves, as a process of its own. */
 export type ServiceProcess = {
   address: string;
   /** The admin key that the very first start prints; null ever after. */
   firstKey: string | null;
+  /** Everything it has printed so far. */
+  output(): string;
   kill(): Promise<void>;
   /** Ends it with SIGTERM; resolves to its exit code. */
   stop(): Promise<number | null>;
 };
 
-/** Starts the service on a free port and waits until it listens. */
+/** Starts `saring serve` on a free port and waits until it listens. */
 export async function startServiceProcess(environment: Record<string, string>): Promise<ServiceProcess> {
+  return await start('serve', environment, /"address":"([^"]+)"/);
+}
+
+/** Starts `saring demo` on a free port and waits until it has shown everything. */
+export async function startDemo(environment: Record<string, string>): Promise<ServiceProcess> {
+  return await start('demo', environment, /saring answers at (\S+) .*admin key/s);
+}
+
+async function start(
+  command: string,
+  environment: Record<string, string>,
+  ready: RegExp,
+): Promise<ServiceProcess> {
   const env = { PATH: process.env.PATH ?? '', PORT: '0', ...environment };
-  const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let errors = '';
-  child.stderr.on('data', (text: Buffer) => {
-    errors += text.toString();
-  });
-  const address = await listening(child, () => errors);
+  const child = spawn(process.execPath, [main, command], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const keep = (text: Buffer) => {
+    output += text.toString();
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  const address = await printed(child, ready, () => output);
   return {
     address,
-    firstKey: /saring_[\w-]+/.exec(errors)?.[0] ?? null,
+    firstKey: /saring_[\w-]{40,}/.exec(output)?.[0] ?? null,
+    output: () => output,
     async kill() {
       const exit = once(child, 'exit');
       child.kill('SIGKILL');
@@ -41,21 +58,13 @@ export async function startServiceProcess(environment: Record<string, string>): 
   };
 }
 
-async function listening(child: ChildProcess, errors: () => string): Promise<string> {
-  if (child.stdout === null) throw new Error('the service has no output');
-  for await (const line of createInterface({ input: child.stdout })) {
-    const entry: unknown = JSON.parse(line);
-    if (
-      typeof entry === 'object' &&
-      entry !== null &&
-      'address' in entry &&
-      typeof entry.address === 'string'
-    ) {
-      child.stdout.resume();
-      return entry.address;
-    }
+async function printed(child: ChildProcess, ready: RegExp, output: () => string): Promise<string> {
+  for (;;) {
+    const [, found] = ready.exec(output()) ?? [];
+    if (found !== undefined) return found;
+    if (child.exitCode !== null) throw new Error(`saring ended before it was ready:\n${output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`the service ended before it listened:\n${errors()}`);
 }
 
 /** Runs the command line to its end. */

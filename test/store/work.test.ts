@@ -62,7 +62,10 @@ describeEachEngine('batches, keys and answers', (getStore) => {
     const first = await beginBatch(db, upload);
     await addBatchRows(db, first.id, 0, {
       read: 3,
-      problems: [{ line: 2, id: null, problem: 'text must not be empty' }],
+      problems: [
+        { row: 2, line: 2, id: null, problem: 'text must not be empty' },
+        { row: 3, line: 2, id: null, problem: 'text must not be empty' },
+      ],
     });
     await endBatchUpload(db, first.id, 'cut');
     expect(await beginBatch(db, upload)).toEqual({ id: first.id, state: 'cut', rowsRead: 3, created: false });
@@ -71,9 +74,9 @@ describeEachEngine('batches, keys and answers', (getStore) => {
       code: 'BATCH_BUSY',
     });
     expect(await findBatch(db, first.id)).toMatchObject({
-      rows: { read: 4, bad: 1, scored: 0 },
+      rows: { read: 4, bad: 2, scored: 0 },
       done: false,
-      problems: [{ line: 2 }],
+      problems: [{ line: 2 }, { line: 2 }],
     });
   });
 
