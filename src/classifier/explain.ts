@@ -6,8 +6,10 @@ import { heads } from './weights.ts';
 
 /** Spans shown for one element. */
 const spansShown = 5;
-/** A word that moves an element's log-odds by less says nothing worth showing. */
+/** A word that moves an element's log-odds by less says nothing worth showing, */
 const leastWeight = 0.25;
+/** nor does one that says less than this share of what the strongest word says. */
+const leastShare = 0.3;
 
 /**
  * What each word of a text adds to each head's calibrated log-odds: exact contributions. Pooling is a sum over words
@@ -34,7 +36,7 @@ export function wordWeights(features: Features, pool: Pool, slopes: Float32Array
   return weights;
 }
 
-/** The spans of a text: neighbouring words that speak the same way are one, with their weights added. */
+/** The spans of a text: words side by side that speak the same way are one, with their weights added. */
 export function readSpans(features: Features, weights: Float64Array): Span[] {
   return elements.flatMap((element) => strongest(spansOf(element, features, weights)));
 }
@@ -52,15 +54,21 @@ function spansOf(element: Span['element'], features: Features, weights: Float64A
   const head = heads.indexOf(element);
   const spans: Span[] = [];
   let open: Span | null = null;
+  let strongestWord = 0;
+  for (let at = head; at < weights.length; at += heads.length)
+    strongestWord = Math.max(strongestWord, Math.abs(weights[at] ?? 0));
+  const least = Math.max(leastWeight, leastShare * strongestWord);
   for (let word = 0; word < features.words.length; word += 1) {
     const weight = weights[word * heads.length + head] ?? 0;
-    if (Math.abs(weight) < leastWeight) {
+    const start = features.starts[word] ?? 0;
+    const end = features.ends[word] ?? 0;
+    if (Math.abs(weight) < least) {
       open = null;
-    } else if (open !== null && open.weight > 0 === weight > 0) {
-      open.end = features.ends[word] ?? 0;
+    } else if (open !== null && open.weight > 0 === weight > 0 && start - open.end <= 1) {
+      open.end = end;
       open.weight += weight;
     } else {
-      open = { start: features.starts[word] ?? 0, end: features.ends[word] ?? 0, element, weight };
+      open = { start, end, element, weight };
       spans.push(open);
     }
   }

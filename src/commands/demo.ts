@@ -54,14 +54,19 @@ export async function describeFlags(services: Services, limit: number): Promise<
   ].join('\n');
 }
 
-/** The words that speak most for the offence, strongest first. */
+/** The words that speak most for the offence, strongest first, each with the elements it speaks for. */
 function whyFlagged({ assessment, listing }: Review): string {
-  const speaking = assessment.spans
-    .filter(
-      ({ weight, element }) =>
-        weight > 0 && (element === 'imported' || element === 'used' || element === 'bulk'),
-    )
-    .sort((a, b) => b.weight - a.weight);
-  const words = speaking.map(({ start, end, element }) => `${listing.text.slice(start, end)} (${element})`);
-  return [...new Set(words)].slice(0, 3).join(', ');
+  const speaking = assessment.spans.filter(
+    ({ weight, element }) => weight > 0 && element !== 'clothing' && element !== 'offered',
+  );
+  const byWords = Map.groupBy(speaking, ({ start, end }) => listing.text.slice(start, end));
+  return [...byWords]
+    .map(([words, spans]) => ({
+      words: `${words} (${spans.map(({ element }) => element).join(', ')})`,
+      weight: spans.reduce((sum, { weight }) => sum + weight, 0),
+    }))
+    .sort((a, b) => b.weight - a.weight)
+    .slice(0, 3)
+    .map(({ words }) => words)
+    .join(' · ');
 }
