@@ -16,6 +16,7 @@ COPY package.json tsconfig.json LICENSE ./
 COPY src src
 COPY models models
 COPY data/samples data/samples
+COPY data/lexicon data/lexicon
 RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data

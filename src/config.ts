@@ -54,6 +54,8 @@ export type Config = {
   store: { engine: 'embedded'; folder: string } | { engine: 'postgres'; url: string; poolSize: number };
   /** Redis for BullMQ; null runs background work in this process. */
   redisUrl: string | null;
+  /** The words of the trade. */
+  lexiconFile: string;
   models: { dir: string; version: string | null; backend: 'auto' | 'native' | 'wasm' | 'js' };
   http: { host: string; port: number; bodyLimitBytes: number; batchLimitBytes: number };
   review: { claimMs: number; undoMs: number };
@@ -92,6 +94,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
         ? { engine: 'embedded', folder: env.SARING_DATA }
         : { engine: 'postgres', url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     redisUrl: env.REDIS_URL ?? null,
+    lexiconFile: join(projectDir, 'data/lexicon/terms.ndjson'),
     models: { dir: env.SARING_MODELS, version: env.SARING_MODEL ?? null, backend: env.TFJS_BACKEND },
     http: {
       host: env.HOST,

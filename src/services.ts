@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { type Assessor, createAssessor } from './assess.ts';
 import { type Classifier, loadClassifier } from './classifier/classifier.ts';
 import { currentModelDir } from './classifier/current-model.ts';
+import { type Lexicon, readLexicon } from './classifier/lexicon.ts';
 import type { Config } from './config.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createBullmqQueue } from './queue/bullmq-queue.ts';
@@ -18,6 +19,7 @@ export type Services = {
   log: Logger;
   store: Store;
   classifier: Classifier;
+  lexicon: Lexicon;
   assessor: Assessor;
   queue: JobQueue;
   metrics: Metrics;
@@ -47,6 +49,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       backend: config.models.backend,
     });
     undo.push(async () => classifier.close());
+    const lexicon = await readLexicon(config.lexiconFile);
     const store = await openStore(config.store);
     undo.push(() => store.close());
     const onError = (error: unknown) => log.error({ err: error }, 'queue failed');
@@ -77,6 +80,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       log,
       store,
       classifier,
+      lexicon,
       assessor,
       queue,
       metrics,

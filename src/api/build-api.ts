@@ -11,6 +11,7 @@ import { answerProblems } from './problems.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { listingRoutes } from './routes/listings.ts';
+import { modelRoutes } from './routes/models.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { reviewRoutes } from './routes/reviews.ts';
 import { scoreRoutes } from './routes/score.ts';
@@ -96,6 +97,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
     await guarded.register(listingRoutes(services));
     await guarded.register(reviewRoutes(services));
     await guarded.register(batchRoutes(services));
+    await guarded.register(modelRoutes(services));
     await guarded.register(keyRoutes(services));
   });
   return api;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { Assessment } from '../domain/assessment.ts';
 import { Platform } from '../domain/listing.ts';
+import type { Services } from '../services.ts';
 import type { StoredListing } from '../store/find-listings.ts';
+import { AssessmentView, viewAssessment } from './assessment-view.ts';
 
 const Time = z.iso.datetime();
 
@@ -18,18 +19,24 @@ export const ListingView = z.object({
   revision: z.int(),
   createdAt: Time,
   updatedAt: Time,
-  assessment: Assessment.extend({ id: z.uuid(), createdAt: Time }),
+  assessment: AssessmentView.extend({ id: z.uuid(), createdAt: Time }),
   review: z.object({ id: z.uuid(), state: z.enum(['waiting', 'decided']) }).nullable(),
 });
 export type ListingView = z.infer<typeof ListingView>;
 
 /** Turns a stored listing into what the API shows. */
-export function viewListing(listing: StoredListing): ListingView {
+export function viewListing(
+  listing: StoredListing,
+  services: Pick<Services, 'classifier' | 'lexicon'>,
+): ListingView {
   return {
     ...listing,
     postedAt: listing.postedAt?.toISOString() ?? null,
     createdAt: listing.createdAt.toISOString(),
     updatedAt: listing.updatedAt.toISOString(),
-    assessment: { ...listing.assessment, createdAt: listing.assessment.createdAt.toISOString() },
+    assessment: {
+      ...viewAssessment(listing.text, listing.assessment, services),
+      createdAt: listing.assessment.createdAt.toISOString(),
+    },
   };
 }

@@ -1,4 +1,4 @@
-import type { Policy } from '../domain/policy.ts';
+import { type Policy, verdictOf } from '../domain/policy.ts';
 import type { Classifier } from './classifier.ts';
 import type { LabelledRow } from './corpus.ts';
 import type { Estimate } from './intervals.ts';
@@ -14,27 +14,47 @@ export type Evaluation = {
 
 const textsAtOnce = 256;
 
+/** A listing with its score, the truth, and whether the policy flagged it. */
+export type JudgedText = Judged & { id: string; slice: string; text: string; flagged: boolean };
+
+type Judge = Pick<Classifier, 'scoreMany' | 'policy' | 'modelVersion'>;
+
 /** Scores labelled texts and measures how good the scores are. */
-export function evaluate(
-  classifier: Pick<Classifier, 'scoreMany' | 'policy' | 'modelVersion'>,
-  rows: readonly Pick<LabelledRow, 'text' | 'slice' | 'label'>[],
+export function evaluate(classifier: Judge, rows: readonly LabelledRow[]): Evaluation {
+  return summarise(classifier, judge(classifier, rows));
+}
+
+/** Scores labelled texts. */
+export function judge(
+  classifier: Judge,
+  rows: readonly LabelledRow[],
   onProgress: (done: number) => void = () => undefined,
-): Evaluation {
-  const judged: (Judged & { slice: string })[] = [];
+): JudgedText[] {
+  const judged: JudgedText[] = [];
   for (let from = 0; from < rows.length; from += textsAtOnce) {
     const block = rows.slice(from, from + textsAtOnce);
     const scores = classifier.scoreMany(block.map(({ text }) => text));
-    block.forEach(({ slice, label }, index) => {
+    block.forEach(({ id, slice, text, label }, index) => {
       const score = scores[index];
-      if (score !== undefined) judged.push({ score, offer: label === 'offer', slice });
+      if (score === undefined) return;
+      const flagged = verdictOf(score, classifier.policy) === 'flag';
+      judged.push({ id, slice, text, score, offer: label === 'offer', flagged });
     });
     onProgress(judged.length);
   }
+  return judged;
+}
+
+/** Measures how good the scores of texts are, over all and per slice. */
+export function summarise(
+  { modelVersion, policy }: Pick<Judge, 'modelVersion' | 'policy'>,
+  judged: readonly JudgedText[],
+): Evaluation {
   return {
-    modelVersion: classifier.modelVersion,
-    policyVersion: classifier.policy.version,
-    overall: measureQuality(judged, classifier.policy),
-    slices: measureSlices(judged, classifier.policy),
+    modelVersion,
+    policyVersion: policy.version,
+    overall: measureQuality(judged, policy),
+    slices: measureSlices(judged, policy),
   };
 }
 
@@ -57,29 +77,34 @@ function goodness(quality: Quality): number {
   return Math.min(recall, spared);
 }
 
+/** What is shown of a slice, in order. */
+export const columns: readonly (readonly [name: string, cell: (quality: Quality) => string])[] = [
+  ['n', ({ n }) => String(n)],
+  ['offers', ({ offers }) => String(offers)],
+  ['average precision', ({ averagePrecision }) => share(averagePrecision)],
+  ['precision', ({ precision }) => share(precision)],
+  ['recall', ({ recall }) => share(recall)],
+  ['recall at precision 0.95', ({ recallAtPrecision95 }) => share(recallAtPrecision95)],
+  [
+    'false flags per 10,000',
+    (quality) => (quality.n > quality.offers ? rate(quality.falseFlagsPer10k) : '–'),
+  ],
+  ['calibration error', ({ calibrationError }) => share(calibrationError)],
+];
+
 /** An evaluation as a Markdown table, bad slices first. */
 export function formatEvaluation({ overall, slices }: Evaluation): string {
   const rows: [string, Quality][] = [...Object.entries(slices), ['all', overall]];
-  const lines = rows.map(([name, quality]) =>
-    [
-      name,
-      String(quality.n),
-      String(quality.offers),
-      share(quality.averagePrecision),
-      share(quality.precision),
-      share(quality.recall),
-      quality.n > quality.offers ? rate(quality.falseFlagsPer10k) : '–',
-      share(quality.calibrationError),
-    ].join(' | '),
-  );
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
-    '| slice | n | offers | average precision | precision | recall | false flags per 10,000 | calibration error |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...lines.map((line) => `| ${line} |`),
+    line(['slice', ...columns.map(([name]) => name)]),
+    line(['---', ...columns.map(() => '---')]),
+    ...rows.map(([name, quality]) => line([name, ...columns.map(([, cell]) => cell(quality))])),
   ].join('\n');
 }
 
-function share({ value, low, high }: Estimate): string {
+/** A share with its interval, for a reader. */
+export function share({ value, low, high }: Estimate): string {
   return Number.isNaN(value) ? '–' : `${value.toFixed(3)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
 }
 

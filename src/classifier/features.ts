@@ -1,4 +1,3 @@
-import { StemmerId } from 'natural/lib/natural/stemmers/index.js';
 import { z } from 'zod';
 import { createWordReader } from './read-words.ts';
 
@@ -12,20 +11,18 @@ export const FeatureSettings = z.object({
   /** Shortest and longest run of characters inside a word. */
   minGram: z.int().min(1).max(8),
   maxGram: z.int().min(1).max(8),
-  /** Whether the Indonesian stem of a word is a feature too. */
-  stems: z.boolean(),
 });
 export type FeatureSettings = z.infer<typeof FeatureSettings>;
 
-/** The features of one text, word by word. */
+/** The features of one text, word by word. In plain arrays: typed ones of this size lie outside the heap, where garbage piles up. */
 export type Features = {
   /** Embedding rows of each word. Words seen before share one array, so what is made of it can be remembered. */
-  words: Int32Array[];
+  words: (readonly number[])[];
   /** Embedding row of the pair that each word makes with the one before it. */
-  pairs: Int32Array;
+  pairs: number[];
   /** Word i stands for `[starts[i], ends[i])` of the original text, in UTF-16 code units. */
-  starts: Int32Array;
-  ends: Int32Array;
+  starts: number[];
+  ends: number[];
   /** How many features there are in all. */
   count: number;
 };
@@ -34,13 +31,12 @@ export type FeatureExtractor = (text: string) => Features;
 
 /** Runs of characters are taken from this many characters of a word, which bounds the features of any text. */
 const gramCharacters = 40;
-/** A stem costs 40 µs, so words seen are remembered; the bound keeps hostile text from filling memory. */
+/** Words seen are remembered; the bound keeps hostile text from filling memory. */
 const rememberedWords = 16_384;
 
 const fnvOffset = 0x811c9dc5;
 const fnvPrime = 0x01000193;
 const pairSeed = 0x9e3779b9;
-const stemSeed = 0x85ebca6b;
 
 /** Fowler–Noll–Vo 1a over UTF-16 code units, 32 bits (draft-eastlake-fnv). */
 function hash(text: string, from: number, to: number, seed: number): number {
@@ -54,7 +50,7 @@ function mix(value: number): number {
   return Math.imul(value ^ (value >>> 15), 0x2c1b3c6d) >>> 0;
 }
 
-function wordRows(text: string, settings: FeatureSettings): Int32Array {
+function wordRows(text: string, settings: FeatureSettings): readonly number[] {
   const { buckets, minGram, maxGram } = settings;
   const rows = [hash(text, 0, text.length, fnvOffset) % buckets];
   const framed = `<${text.slice(0, gramCharacters)}>`;
@@ -63,23 +59,18 @@ function wordRows(text: string, settings: FeatureSettings): Int32Array {
       rows.push(hash(framed, from, from + length, fnvOffset ^ length) % buckets);
     }
   }
-  if (settings.stems && /^[a-z]{4,30}$/.test(text)) {
-    const stem = StemmerId.stem(text);
-    rows.push(hash(stem, 0, stem.length, stemSeed) % buckets);
-  }
-  return Int32Array.from(rows);
+  return rows;
 }
 
 /**
  * Makes the function that turns texts into hashed features: each word, the pair it makes with the word before,
- * runs of its characters with word ends marked, and its stem (the `natural` package's, after Tala 2003). Linear in
- * the text's length; takes any string.
+ * and runs of its characters with word ends marked. Linear in the text's length; takes any string.
  */
 export function createFeatureExtractor(settings: FeatureSettings): FeatureExtractor {
   const read = createWordReader();
-  const known = new Map<string, { rows: Int32Array; hash: number }>();
+  const known = new Map<string, { rows: readonly number[]; hash: number }>();
 
-  function remember(word: string): { rows: Int32Array; hash: number } {
+  function remember(word: string): { rows: readonly number[]; hash: number } {
     const remembered = known.get(word);
     if (remembered !== undefined) return remembered;
     const fresh = { rows: wordRows(word, settings), hash: hash(word, 0, word.length, pairSeed) };
@@ -90,16 +81,16 @@ export function createFeatureExtractor(settings: FeatureSettings): FeatureExtrac
 
   return (text) => {
     const words = read(text);
-    const starts = new Int32Array(words.length);
-    const ends = new Int32Array(words.length);
-    const pairs = new Int32Array(words.length);
+    const starts: number[] = [];
+    const ends: number[] = [];
+    const pairs: number[] = [];
     let count = words.length;
     let before = pairSeed;
-    const rows = words.map((word, index) => {
+    const rows = words.map((word) => {
       const own = remember(word.text);
-      starts[index] = word.start;
-      ends[index] = word.end;
-      pairs[index] = mix(Math.imul(before, fnvPrime) ^ own.hash) % settings.buckets;
+      starts.push(word.start);
+      ends.push(word.end);
+      pairs.push(mix(Math.imul(before, fnvPrime) ^ own.hash) % settings.buckets);
       before = own.hash;
       count += own.rows.length;
       return own.rows;

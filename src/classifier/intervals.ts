@@ -1,5 +1,16 @@
-/** A figure with its 95 % interval. */
-export type Estimate = { value: number; low: number; high: number; n: number };
+import { z } from 'zod';
+
+/** A figure with its 95 % interval; `value` is NaN where there is nothing to measure, null in a file. */
+export const Estimate = z.object({
+  value: z
+    .number()
+    .nullable()
+    .transform((value) => value ?? Number.NaN),
+  low: z.number(),
+  high: z.number(),
+  n: z.int(),
+});
+export type Estimate = z.infer<typeof Estimate>;
 
 /** Two-sided 95 % point of the normal distribution. */
 const z95 = 1.959964;

@@ -1,5 +1,6 @@
 import type { Policy } from '../domain/policy.ts';
 import { type Evaluation, formatEvaluation } from './evaluate.ts';
+import { type Evasion, formatEvasion } from './evasion.ts';
 import type { TrainingSettings } from './train-network.ts';
 
 /** What a model card tells of. */
@@ -17,6 +18,8 @@ export type ModelFacts = {
   validation: Evaluation;
   test: Evaluation;
   background: Evaluation | null;
+  /** On the test split. */
+  evasion: Evasion;
 };
 
 /** Collections of real texts, with what their licences ask to be said. */
@@ -34,7 +37,7 @@ export function writeModelCard(facts: ModelFacts): string {
   const { policy, settings, counts } = facts;
   return `# Model ${facts.version}
 
-A bag of hashed words, word pairs, stems and character runs, pooled and read by one hidden layer with six outputs:
+A bag of hashed words, word pairs and character runs, pooled and read by one hidden layer with six outputs:
 the whole offence, and the five elements. ${settings.buckets} rows of ${settings.dimensions}, ${settings.hidden} hidden units, ${settings.epochs} epochs,
 seed ${settings.seed}, trained on the ${facts.backend} backend.
 
@@ -51,6 +54,9 @@ ${formatEvaluation(facts.test)}
 
 ${facts.background === null ? '' : `### Background texts that were not learned from (real; none offers imported used clothing)\n${formatEvaluation(facts.background)}\n\n`}### Validation split (the policy was chosen and the calibration fitted on it, so it flatters)
 ${formatEvaluation(facts.validation)}
+
+### Ways to hide (recall of the test split's offers; the model was taught with the same ways, drawn otherwise)
+${formatEvasion(facts.evasion)}
 
 ## Policy ${policy.version}
 Flag at ${policy.flagAt}, watch at ${policy.watchAt}. Promise: precision of flags at least ${policy.promise.precisionLowerBound.toFixed(3)} (lower 95 % bound),

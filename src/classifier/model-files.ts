@@ -24,6 +24,7 @@ export const modelFiles = {
   tokenizer: 'tokenizer.json',
   calibration: 'calibration.json',
   policy: 'policy.json',
+  thresholds: 'thresholds.json',
   metrics: 'metrics.json',
   card: 'CARD.md',
 } as const;

@@ -19,7 +19,7 @@ export type Pool = {
 
 /** A pool over these weights; what it remembers goes with the words that the feature extractor remembers. */
 export function createPool({ embedding, dimensions }: Weights): Pool {
-  const sums = new WeakMap<Int32Array, Float32Array>();
+  const sums = new WeakMap<readonly number[], Float32Array>();
   const whole = new Float32Array(dimensions);
   const part = new Float32Array(dimensions);
 
@@ -28,7 +28,7 @@ export function createPool({ embedding, dimensions }: Weights): Pool {
     for (let d = 0; d < dimensions; d += 1) sum[d] = (sum[d] ?? 0) + share * (embedding[from + d] ?? 0);
   }
 
-  function wordSum(rows: Int32Array): Float32Array {
+  function wordSum(rows: readonly number[]): Float32Array {
     const known = sums.get(rows);
     if (known !== undefined) return known;
     const sum = new Float32Array(dimensions);

@@ -15,6 +15,8 @@ export type Quality = {
   precision: Estimate;
   /** Of offers, the share that were flagged. */
   recall: Estimate;
+  /** Of offers, the share found by the threshold at which 95 % of what is above it are offers. */
+  recallAtPrecision95: Estimate;
   /** Flags per 10,000 listings that offer nothing of the kind. */
   falseFlagsPer10k: Estimate;
   /** Expected calibration error of the overall probability. */
@@ -38,6 +40,7 @@ export function measureQuality(judged: readonly Judged[], policy: Thresholds): Q
     averagePrecision: bootstrap(judged, averagePrecision),
     precision: wilson(hits, flagged.length),
     recall: wilson(hits, offers),
+    recallAtPrecision95: bootstrap(judged, recallAtPrecision95),
     falseFlagsPer10k: {
       value: falseFlags.value * 1e4,
       low: falseFlags.low * 1e4,
@@ -53,22 +56,37 @@ export function measureQuality(judged: readonly Judged[], policy: Thresholds): Q
  * with the same score count as one step, so that no order among them flatters.
  */
 function averagePrecision(judged: readonly Judged[]): number {
-  const ordered = [...judged].sort((a, b) => b.score.probability - a.score.probability);
-  let seen = 0;
-  let hits = 0;
+  let found = 0;
   let sum = 0;
+  for (const { seen, hits, tied } of steps(judged)) {
+    found = hits;
+    sum += tied * (hits / seen);
+  }
+  return found === 0 ? Number.NaN : sum / found;
+}
+
+/** The greatest recall of any threshold whose precision is at least 0.95; no offers at all have none. */
+function recallAtPrecision95(judged: readonly Judged[]): number {
+  const offers = judged.filter(({ offer }) => offer).length;
+  let best = 0;
+  for (const { seen, hits } of steps(judged)) if (hits / seen >= 0.95) best = hits / offers;
+  return offers === 0 ? Number.NaN : best;
+}
+
+/** How many listings, and how many offers among them, have at least each probability, from the highest down. */
+function* steps(judged: readonly Judged[]): Generator<{ seen: number; hits: number; tied: number }> {
+  const ordered = [...judged].sort((a, b) => b.score.probability - a.score.probability);
+  let hits = 0;
   for (let at = 0; at < ordered.length; ) {
     const { probability } = ordered[at]?.score ?? { probability: 0 };
     let tied = 0;
     while (at < ordered.length && ordered[at]?.score.probability === probability) {
       if (ordered[at]?.offer === true) tied += 1;
       at += 1;
-      seen += 1;
     }
     hits += tied;
-    sum += tied * (hits / seen);
+    yield { seen: at, hits, tied };
   }
-  return hits === 0 ? Number.NaN : sum / hits;
 }
 
 /** Mean distance between probability and truth over ten equal bins, weighted by their size (Naeini et al. 2015). */

@@ -5,11 +5,12 @@ import { AppError } from '../domain/app-error.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type BackendChoice, useBackend } from './backend.ts';
 import { fitCalibration } from './calibrate.ts';
-import { choosePolicy } from './choose-policy.ts';
+import { choosePolicy, measureThresholds } from './choose-policy.ts';
 import { createClassifier } from './classifier.ts';
 import { type CorpusRow, type LabelledRow, readCorpus, readLabelled } from './corpus.ts';
 import { currentFile } from './current-model.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
+import { measureEvasion } from './evasion.ts';
 import { allRows, createFeatureExtractor, type FeatureExtractor, type FeatureSettings } from './features.ts';
 import { toLayersFiles } from './layers-model.ts';
 import { type ModelFacts, writeModelCard } from './model-card.ts';
@@ -19,6 +20,7 @@ import { createNetwork } from './network.ts';
 import { createPool } from './pool.ts';
 import type { Judged } from './quality.ts';
 import { createRandom } from './random.ts';
+import type { Thresholds } from './thresholds.ts';
 import { type Example, type TrainingSettings, trainNetwork } from './train-network.ts';
 import { heads, type Weights } from './weights.ts';
 
@@ -49,23 +51,25 @@ export type TrainResult = {
 };
 
 /** Standard number of passes over the training texts; chosen on validation. */
-export const standardEpochs = 12;
+export const standardEpochs = 8;
 /** Grows with every change to how texts are read or weights are learned, since the code is no part of the data. */
-const recipe = 2;
+const recipe = 3;
 /** Mutated copies of each training text. */
-const copies = 2;
+const copies = 4;
+/** And of each background text: there are few, and they stand for nearly all that is ever scored. */
+const backgroundCopies = 14;
 
-const features: FeatureSettings = { buckets: 1 << 16, minGram: 3, maxGram: 5, stems: true };
+const features: FeatureSettings = { buckets: 1 << 17, minGram: 3, maxGram: 5 };
 
 function settingsOf(options: TrainOptions): TrainingSettings {
   return {
     buckets: features.buckets,
-    dimensions: 8,
-    hidden: 32,
+    dimensions: 16,
+    hidden: 64,
     epochs: options.epochs,
     batchSize: 32,
     learningRate: 0.1,
-    featureDropout: 0.7,
+    featureDropout: 0.85,
     weightDecay: 1e-3,
     seed: options.seed,
   };
@@ -83,7 +87,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const backend = await useBackend(options.backend);
   const settings = settingsOf(options);
   const dataHash = await hashData(corpus.hash, options.backgroundFiles);
-  const version = `bag-${hashOf([recipe, dataHash, settings, features, copies, backend]).slice(0, 8)}`;
+  const version = `bag-${hashOf([recipe, dataHash, settings, features, copies, backgroundCopies, backend]).slice(0, 8)}`;
   const extract = createFeatureExtractor(features);
 
   const examples = makeExamples(corpus.train, background.learned, extract, settings.seed);
@@ -102,10 +106,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const score = scores[index];
     return score === undefined ? [] : [{ score, offer: row.label === 'offer' }];
   });
-  const policy = choosePolicy(judged, `${version}-p1`);
+  const thresholds = measureThresholds(judged);
+  const policy = choosePolicy(thresholds, `${version}-p1`);
   const judge = { ...classifier, policy };
   const validation = evaluate(judge, corpus.validation);
   const test = evaluate(judge, corpus.test);
+  const evasion = measureEvasion(judge, corpus.test);
   const real = background.kept.length === 0 ? null : evaluate(judge, background.kept);
   classifier.close();
 
@@ -122,8 +128,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     validation,
     test,
     background: real,
+    evasion,
   };
-  await writeModel(dir, { ...model, policy }, facts);
+  await writeModel(dir, { ...model, policy }, thresholds, facts);
   await writeFile(join(options.modelsDir, currentFile), json({ version }));
   return { version, dir, policy, validation, test, background: real };
 }
@@ -159,14 +166,14 @@ function makeExamples(
   seed: number,
 ): Example[] {
   const random = createRandom(seed ^ 0x5eed);
-  const examplesOf = (text: string, targets: Example['targets']): Example[] =>
-    [text, ...Array.from({ length: copies }, () => mutate(text, random))].map((each) => ({
+  const examplesOf = (text: string, targets: Example['targets'], count: number): Example[] =>
+    [text, ...Array.from({ length: count }, () => mutate(text, random))].map((each) => ({
       rows: allRows(extract(each)),
       targets,
     }));
   return [
-    ...rows.flatMap((row) => examplesOf(row.text, targetsOf(row))),
-    ...background.flatMap((row) => examplesOf(row.text, backgroundTargets)),
+    ...rows.flatMap((row) => examplesOf(row.text, targetsOf(row), copies)),
+    ...background.flatMap((row) => examplesOf(row.text, backgroundTargets, backgroundCopies)),
   ];
 }
 
@@ -206,7 +213,12 @@ function calibrated(
   return { version, features, weights, calibrations, policy };
 }
 
-async function writeModel(dir: string, model: Model, facts: ModelFacts): Promise<void> {
+async function writeModel(
+  dir: string,
+  model: Model,
+  thresholds: Thresholds,
+  facts: ModelFacts,
+): Promise<void> {
   const part = `${dir}.part`;
   await rm(part, { recursive: true, force: true });
   await mkdir(part, { recursive: true });
@@ -221,6 +233,7 @@ async function writeModel(dir: string, model: Model, facts: ModelFacts): Promise
     json({ method: 'Platt scaling on the validation split', heads: calibrations }),
   );
   await write(modelFiles.policy, json(model.policy));
+  await write(modelFiles.thresholds, json(thresholds));
   await write(modelFiles.metrics, json(facts));
   await write(modelFiles.card, writeModelCard(facts));
   await rm(dir, { recursive: true, force: true });

@@ -1,8 +1,12 @@
+import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadClassifier } from '../classifier/classifier.ts';
 import { readCorpus, readLabelled, type Split, splits } from '../classifier/corpus.ts';
 import { currentModelDir } from '../classifier/current-model.ts';
-import { evaluate, formatEvaluation } from '../classifier/evaluate.ts';
+import { formatEvaluation, judge, summarise } from '../classifier/evaluate.ts';
+import { formatEvasion, measureEvasion } from '../classifier/evasion.ts';
+import { readLexicon } from '../classifier/lexicon.ts';
+import { reportPage } from '../classifier/report-page.ts';
 import { standardEpochs, train } from '../classifier/train.ts';
 import { type Config, readConfig } from '../config.ts';
 import { AppError } from '../domain/app-error.ts';
@@ -10,6 +14,7 @@ import { Role, roles } from '../domain/role.ts';
 import { createServices } from '../services.ts';
 import { describeFlags, importSamples } from './demo.ts';
 import { openKeyOffice } from './keys.ts';
+import { formatTerms } from './lexicon.ts';
 import { startProgressBar } from './progress-bar.ts';
 import { resultFormats } from './result-writer.ts';
 import { formatQueue, listQueue } from './reviews.ts';
@@ -43,6 +48,8 @@ function serviceOf(options: { url?: string; key?: string }): ServiceAddress | nu
     throw new AppError('URL_INVALID', 422, `--url must be an address such as http://127.0.0.1:8080`);
   return { url: options.url, key: options.key };
 }
+
+type EvaluateOptions = { corpus: string; split: Split; report?: string; evasion: boolean };
 
 function withService(command: Command): Command {
   return command
@@ -176,7 +183,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .argument('[files...]', 'NDJSON with text and label ("offer" or "other"), and slice where known', [])
     .option('--corpus <folder>', 'corpus to take when no file is named', corpusDir)
     .addOption(new Option('--split <split>', 'which part of the corpus').choices([...splits]).default('test'))
-    .action(async (files: string[], options: { corpus: string; split: Split }) => {
+    .option('--report <file>', 'write a page with curves and the worst mistakes to read')
+    .option('--evasion', 'measure what each way of hiding costs too', false)
+    .action(async (files: string[], options: EvaluateOptions) => {
       const settings = config();
       const classifier = await loadClassifier({
         modelDir: await currentModelDir(settings.models.dir, settings.models.version),
@@ -187,9 +196,32 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
           ? (await Promise.all(files.map(readLabelled))).flat()
           : (await readCorpus(options.corpus))[options.split];
       const bar = startProgressBar('evaluating', rows.length);
-      const evaluation = evaluate(classifier, rows, (done) => bar.update(done, `${done} texts`));
+      const judged = judge(classifier, rows, (done) => bar.update(done, `${done} texts`));
       bar.stop();
+      const evaluation = summarise(classifier, judged);
       say(formatEvaluation(evaluation));
+      if (options.evasion) say(`\n${formatEvasion(measureEvasion(classifier, rows))}`);
+      if (options.report !== undefined) {
+        const title = files.length > 0 ? files.join(', ') : `${options.corpus}, ${options.split}`;
+        await writeFile(options.report, reportPage({ title, evaluation, judged }));
+        tell(`The report is in ${options.report}.`);
+      }
+    });
+
+  program
+    .command('lexicon')
+    .description('the words of the trade')
+    .command('check')
+    .description('show which words of the trade stand in a text, and what they mean')
+    .argument('<text...>', 'the text')
+    .action(async (words: string[]) => {
+      const { find } = await readLexicon(config().lexiconFile);
+      const found = find(words.join(' '));
+      say(
+        found.length === 0
+          ? 'No word of the trade stands in this text.'
+          : formatTerms(words.join(' '), found),
+      );
     });
 
   const keys = program.command('keys').description('API keys: who may ask what');

@@ -7,6 +7,7 @@ import type { Listing } from '../domain/listing.ts';
 import type { Verdict } from '../domain/policy.ts';
 import { readListings } from '../intake/read-listings.ts';
 import { assess } from '../triage/triage.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { type ProgressBar, startProgressBar } from './progress-bar.ts';
 import { openResultWriter, type ResultFormat } from './result-writer.ts';
 
@@ -42,6 +43,7 @@ export async function scoreFiles(options: ScoreOptions, classifier: Classifier):
   const files = options.files.length === 0 ? ['-'] : options.files;
   const bytes = await totalBytes(files);
   const bar = startProgressBar('scoring', bytes);
+  const garbage = collectGarbage();
   const writer = openResultWriter({ file: options.out, format: options.format, columns });
   const summary: ScoreSummary = { scored: 0, bad: 0, seconds: 0, flag: 0, watch: 0, clear: 0 };
   const began = performance.now();
@@ -84,6 +86,7 @@ export async function scoreFiles(options: ScoreOptions, classifier: Classifier):
     await writer.discard();
     throw error;
   } finally {
+    garbage.stop();
     bar.stop();
   }
   summary.seconds = (performance.now() - began) / 1000;

@@ -47,6 +47,10 @@ describe.each([
     expect(Object.keys(score.elements)).toEqual(['clothing', 'used', 'imported', 'offered', 'bulk']);
     expect(score.probability).toBeGreaterThan(0.5);
     expect(score.policyVersion).toContain(score.modelVersion);
+    expect(score.reason.id).toMatch(/^Teks ini ditandai untuk ditinjau .* 0,\d\d; yang mendukung: “/);
+    expect(score.reason.en).toMatch(/^This text is flagged for review /);
+    expect(score.terms.map(({ term }: { term: string }) => term)).toContain('bal segel');
+    expect(score.promise).toMatchObject({ precisionLowerBound: expect.any(Number), n: expect.any(Number) });
     expect(score.spans.length).toBeGreaterThan(0);
     for (const span of score.spans) {
       expect(flagged.text.slice(span.start, span.end).trim()).toBe(flagged.text.slice(span.start, span.end));
@@ -196,6 +200,25 @@ describe.each([
     expect((await ask(null, 'POST', '/v1/score', { text: 'a' }, { authorization })).statusCode).toBe(200);
     expect((await ask('admin', 'DELETE', '/v1/keys/night%20job')).statusCode).toBe(204);
     expect((await ask('admin', 'GET', '/v1/keys')).body).not.toContain(made.json().secret);
+  });
+
+  test('tells the threshold for a precision, with recall, interval and n', async () => {
+    const answer = (await ask('analyst', 'GET', '/v1/models/current/thresholds?precision=0.92')).json();
+    expect(answer.modelVersion).toBe(started.api.services.classifier.modelVersion);
+    expect(answer.threshold).toBe(started.api.services.classifier.policy.flagAt);
+    expect(answer.precision.low).toBeGreaterThanOrEqual(0.92);
+    expect(answer.recall).toMatchObject({ value: expect.any(Number), n: answer.offers });
+    const named = `/v1/models/${answer.modelVersion}/thresholds`;
+    expect((await ask('reviewer', 'GET', `${named}?precision=0.92`)).json()).toEqual(answer);
+    expect((await ask('analyst', 'GET', `${named}?precision=1`)).json()).toMatchObject({
+      status: 422,
+      code: 'PRECISION_UNREACHABLE',
+    });
+    expect((await ask('analyst', 'GET', named)).json()).toMatchObject({ errors: [{ field: 'precision' }] });
+    expect((await ask('analyst', 'GET', '/v1/models/bag-0/thresholds?precision=0.92')).json()).toMatchObject({
+      status: 404,
+      code: 'MODEL_UNKNOWN',
+    });
   });
 
   test('is healthy, ready, measured and described', async () => {

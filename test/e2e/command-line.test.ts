@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -96,14 +96,23 @@ test('wrong use and wrong configuration end with one line that says what to do',
   }
 });
 
-test.each(['', 'serve', 'work', 'score', 'reviews', 'train', 'evaluate', 'keys', 'keys create', 'demo'])(
-  'saring %s --help',
-  async (command) => {
-    const { code, out } = await runSaring([...command.split(' ').filter(Boolean), '--help']);
-    expect(code).toBe(0);
-    expect(out).toContain('Usage: saring');
-  },
-);
+test.each([
+  '',
+  'serve',
+  'work',
+  'score',
+  'reviews',
+  'train',
+  'evaluate',
+  'lexicon check',
+  'keys',
+  'keys create',
+  'demo',
+])('saring %s --help', async (command) => {
+  const { code, out } = await runSaring([...command.split(' ').filter(Boolean), '--help']);
+  expect(code).toBe(0);
+  expect(out).toContain('Usage: saring');
+});
 
 test('a first start prints an admin key once; keys and reviews are asked of the service that holds the folder', async () => {
   const folder = emptyFolder();
@@ -135,8 +144,17 @@ test('demo imports every sample, shows what is flagged and why, and keeps servin
 }, 60_000);
 
 test('evaluate measures a stranger’s labelled file', async () => {
-  const file = join(samples, '../corpus');
-  const { code, out } = await runSaring(['evaluate', '--corpus', file]);
+  const folder = emptyFolder();
+  const file = join(folder, 'stranger.ndjson');
+  const rows = [
+    { id: '1', text: 'bal segel ex korea ready', label: 'offer' },
+    { id: '2', text: 'soto ayam <b>', label: 'offer', slice: 'food' },
+  ];
+  writeFileSync(file, rows.map((row) => JSON.stringify(row)).join('\n'));
+  const report = join(folder, 'report.html');
+  const { code, out } = await runSaring(['evaluate', file, '--report', report, '--evasion']);
   expect(code).toBe(0);
+  expect(out).toMatch(/\| leet \| \d/);
+  expect(readFileSync(report, 'utf8')).toContain('soto ayam &lt;b&gt;');
   expect(out).toMatch(/\| all \| \d+ \| \d+ \|/);
 });

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { Assessment } from '../../domain/assessment.ts';
 import { Platform } from '../../domain/listing.ts';
 import { Decision, Outcome } from '../../domain/review.ts';
 import { claimReviews } from '../../review/claim-reviews.ts';
@@ -9,6 +8,7 @@ import { releaseClaim, renewClaim, skipReview } from '../../review/hold-claim.ts
 import { listReviews, queueStats } from '../../review/list-reviews.ts';
 import type { Review } from '../../review/review-view.ts';
 import type { Services } from '../../services.ts';
+import { AssessmentView, viewAssessment } from '../assessment-view.ts';
 import { requireKey } from '../authenticate.ts';
 import { Problem } from '../problems.ts';
 
@@ -30,11 +30,11 @@ const ReviewView = z.object({
     imageUrls: z.array(z.string()),
     postedAt: Time.nullable(),
   }),
-  assessment: Assessment.extend({ id: z.uuid() }),
+  assessment: AssessmentView.extend({ id: z.uuid() }),
   claim: Claim.nullable(),
 });
 
-function viewReview({ claim, ...review }: Review) {
+function viewReview({ claim, ...review }: Review, services: Services) {
   const { id, revision, priority, listing, assessment } = review;
   return {
     id,
@@ -42,7 +42,7 @@ function viewReview({ claim, ...review }: Review) {
     priority,
     createdAt: review.createdAt.toISOString(),
     listing: { ...listing, postedAt: listing.postedAt?.toISOString() ?? null },
-    assessment,
+    assessment: viewAssessment(listing.text, assessment, services),
     claim: claim === null ? null : viewClaim(claim),
   };
 }
@@ -58,7 +58,11 @@ const WithToken = z.strictObject({ token: z.int().min(1) });
 const refusals = { 404: Problem, 409: Problem, 422: Problem };
 
 /** The review queue: claim, renew, release, skip, decide, undo. */
-export function reviewRoutes({ store: { db }, config: settings }: Services): FastifyPluginAsyncZod {
+export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
+  const {
+    store: { db },
+    config: settings,
+  } = services;
   const leaseMs = settings.review.claimMs;
   return async (api) => {
     api.post(
@@ -79,7 +83,7 @@ export function reviewRoutes({ store: { db }, config: settings }: Services): Fas
           limit: request.body.limit,
           leaseMs,
         });
-        return { reviews: claimed.map(viewReview) };
+        return { reviews: claimed.map((review) => viewReview(review, services)) };
       },
     );
 
@@ -190,7 +194,8 @@ export function reviewRoutes({ store: { db }, config: settings }: Services): Fas
       },
       async (request) => {
         const mine = { reviewId: request.params.id, reviewerId: requireKey(request).id };
-        return viewReview(await undoDecision(db, mine, { withinMs: settings.review.undoMs, leaseMs }));
+        const reopened = await undoDecision(db, mine, { withinMs: settings.review.undoMs, leaseMs });
+        return viewReview(reopened, services);
       },
     );
 
@@ -211,7 +216,7 @@ export function reviewRoutes({ store: { db }, config: settings }: Services): Fas
       async (request) => {
         const found = await listReviews(db, request.query.state, request.query.limit);
         // A token is for its holder alone.
-        return { reviews: found.map((review) => ({ ...viewReview(review), claim: null })) };
+        return { reviews: found.map((review) => ({ ...viewReview(review, services), claim: null })) };
       },
     );
 
