@@ -5,10 +5,11 @@ import { Policy } from '../domain/policy.ts';
 import type { Services } from '../services.ts';
 import { giveReason } from '../triage/reasons.ts';
 
-/** An assessment as the API shows it: with its reason, the words of the trade in the text, and the policy's promise. */
+/** An assessment as the API shows it: with its reason, and what the policy promises. */
 export const AssessmentView = Assessment.extend({
   reason: Bilingual,
-  terms: z.array(TermMatch),
+  /** The words of the trade in the text; where they were not asked for, there are none. */
+  terms: z.array(TermMatch).optional(),
   /** What the policy that drew the verdict promises of its flags; null when it is no longer in force. */
   promise: Policy.shape.promise.nullable(),
 });
@@ -18,11 +19,12 @@ export function viewAssessment<T extends Assessment>(
   text: string,
   assessment: T,
   { classifier, lexicon }: Pick<Services, 'classifier' | 'lexicon'>,
+  { terms }: { terms: boolean },
 ): T & Omit<z.infer<typeof AssessmentView>, keyof Assessment> {
   return {
     ...assessment,
     reason: giveReason(text, assessment),
-    terms: lexicon.find(text),
+    ...(terms ? { terms: lexicon.find(text) } : {}),
     promise: assessment.policyVersion === classifier.policy.version ? classifier.policy.promise : null,
   };
 }

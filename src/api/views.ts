@@ -35,7 +35,7 @@ export function viewListing(
     createdAt: listing.createdAt.toISOString(),
     updatedAt: listing.updatedAt.toISOString(),
     assessment: {
-      ...viewAssessment(listing.text, listing.assessment, services),
+      ...viewAssessment(listing.text, listing.assessment, services, { terms: true }),
       createdAt: listing.assessment.createdAt.toISOString(),
     },
   };

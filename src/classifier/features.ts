@@ -14,10 +14,17 @@ export const FeatureSettings = z.object({
 });
 export type FeatureSettings = z.infer<typeof FeatureSettings>;
 
+/** A word's embedding rows. Words seen before share one object, which has a place for what a pool makes of it. */
+export type WordFeatures = {
+  rows: readonly number[];
+  hash: number;
+  /** The sum of the rows, and the pool it belongs to. */
+  pooled: { pool: object; sum: Float32Array } | null;
+};
+
 /** The features of one text, word by word. In plain arrays: typed ones of this size lie outside the heap, where garbage piles up. */
 export type Features = {
-  /** Embedding rows of each word. Words seen before share one array, so what is made of it can be remembered. */
-  words: (readonly number[])[];
+  words: WordFeatures[];
   /** Embedding row of the pair that each word makes with the one before it. */
   pairs: number[];
   /** Word i stands for `[starts[i], ends[i])` of the original text, in UTF-16 code units. */
@@ -68,12 +75,13 @@ function wordRows(text: string, settings: FeatureSettings): readonly number[] {
  */
 export function createFeatureExtractor(settings: FeatureSettings): FeatureExtractor {
   const read = createWordReader();
-  const known = new Map<string, { rows: readonly number[]; hash: number }>();
+  const known = new Map<string, WordFeatures>();
 
-  function remember(word: string): { rows: readonly number[]; hash: number } {
+  function remember(word: string): WordFeatures {
     const remembered = known.get(word);
     if (remembered !== undefined) return remembered;
-    const fresh = { rows: wordRows(word, settings), hash: hash(word, 0, word.length, pairSeed) };
+    const rows = wordRows(word, settings);
+    const fresh = { rows, hash: hash(word, 0, word.length, pairSeed), pooled: null };
     if (known.size >= rememberedWords) known.clear();
     known.set(word, fresh);
     return fresh;
@@ -86,16 +94,16 @@ export function createFeatureExtractor(settings: FeatureSettings): FeatureExtrac
     const pairs: number[] = [];
     let count = words.length;
     let before = pairSeed;
-    const rows = words.map((word) => {
+    const features = words.map((word) => {
       const own = remember(word.text);
       starts.push(word.start);
       ends.push(word.end);
       pairs.push(mix(Math.imul(before, fnvPrime) ^ own.hash) % settings.buckets);
       before = own.hash;
       count += own.rows.length;
-      return own.rows;
+      return own;
     });
-    return { words: rows, pairs, starts, ends, count };
+    return { words: features, pairs, starts, ends, count };
   };
 }
 
@@ -104,9 +112,9 @@ export function allRows(features: Features): Int32Array {
   const rows = new Int32Array(features.count);
   rows.set(features.pairs);
   let at = features.pairs.length;
-  for (const word of features.words) {
-    rows.set(word, at);
-    at += word.length;
+  for (const { rows: own } of features.words) {
+    rows.set(own, at);
+    at += own.length;
   }
   return rows;
 }

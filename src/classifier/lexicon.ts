@@ -17,6 +17,7 @@ type Phrase = { words: string[]; term: LexiconTerm; means: boolean };
 
 /** Endings are looked through only in words that are long enough to have one. */
 const leastStemmed = 6;
+const rememberedWords = 16_384;
 
 /**
  * Reads data/lexicon/terms.ndjson.
@@ -47,6 +48,7 @@ export async function readLexicon(file: string): Promise<Lexicon> {
 export function createLexicon(terms: readonly LexiconTerm[]): Lexicon {
   const read = createWordReader();
   const phrases = phrasesByFirstWord(terms, read);
+  const beginning = createLookup(phrases);
   return {
     terms,
     find(text) {
@@ -54,7 +56,7 @@ export function createLexicon(terms: readonly LexiconTerm[]): Lexicon {
       const texts = words.map((word) => word.text);
       const found: TermMatch[] = [];
       for (let at = 0; at < words.length; ) {
-        const phrase = phraseAt(texts, at, phrases);
+        const phrase = beginning(texts[at] ?? '').find(({ words: rest }) => goesOn(rest, texts, at)) ?? null;
         const length = phrase?.words.length ?? 1;
         const start = words[at]?.start ?? 0;
         const end = words[at + length - 1]?.end ?? start;
@@ -89,13 +91,28 @@ function phrasesByFirstWord(terms: readonly LexiconTerm[], read: WordReader): Ma
   return phrases;
 }
 
-/** The longest phrase that begins at a word, be it a form or one that only looks like it. */
-function phraseAt(words: readonly string[], at: number, phrases: Map<string, Phrase[]>): Phrase | null {
-  const word = words[at] ?? '';
-  const fits = (phrase: Phrase) =>
-    phrase.words.every((each, index) => index === 0 || each === words[at + index]);
-  const exact = phrases.get(word)?.find(fits);
-  if (exact !== undefined) return exact;
-  if (word.length < leastStemmed || !/^[a-z]+$/.test(word)) return null;
-  return phrases.get(StemmerId.stem(word))?.find((phrase) => phrase.words.length === 1) ?? null;
+/**
+ * The phrases that may begin with a word, the longest first. What was found is remembered, since a stem costs 40 µs;
+ * the bound keeps hostile text from filling memory.
+ */
+function createLookup(phrases: ReadonlyMap<string, Phrase[]>): (word: string) => readonly Phrase[] {
+  const known = new Map<string, readonly Phrase[]>();
+  return (word) => {
+    const exact = phrases.get(word) ?? known.get(word);
+    if (exact !== undefined) return exact;
+    const stemmed =
+      word.length >= leastStemmed && /^[a-z]+$/.test(word)
+        ? (phrases.get(StemmerId.stem(word))?.filter(({ words }) => words.length === 1) ?? [])
+        : [];
+    if (known.size >= rememberedWords) known.clear();
+    known.set(word, stemmed);
+    return stemmed;
+  };
+}
+
+/** Whether the words after the first stand in the text, too. */
+function goesOn(phrase: readonly string[], words: readonly string[], at: number): boolean {
+  for (let index = 1; index < phrase.length; index += 1)
+    if (phrase[index] !== words[at + index]) return false;
+  return true;
 }

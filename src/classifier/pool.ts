@@ -1,4 +1,4 @@
-import type { Features } from './features.ts';
+import type { Features, WordFeatures } from './features.ts';
 import type { Weights } from './weights.ts';
 
 /**
@@ -19,7 +19,7 @@ export type Pool = {
 
 /** A pool over these weights; what it remembers goes with the words that the feature extractor remembers. */
 export function createPool({ embedding, dimensions }: Weights): Pool {
-  const sums = new WeakMap<readonly number[], Float32Array>();
+  const me = {};
   const whole = new Float32Array(dimensions);
   const part = new Float32Array(dimensions);
 
@@ -28,12 +28,11 @@ export function createPool({ embedding, dimensions }: Weights): Pool {
     for (let d = 0; d < dimensions; d += 1) sum[d] = (sum[d] ?? 0) + share * (embedding[from + d] ?? 0);
   }
 
-  function wordSum(rows: readonly number[]): Float32Array {
-    const known = sums.get(rows);
-    if (known !== undefined) return known;
+  function wordSum(word: WordFeatures): Float32Array {
+    if (word.pooled?.pool === me) return word.pooled.sum;
     const sum = new Float32Array(dimensions);
-    for (const row of rows) addRow(sum, row, 1);
-    sums.set(rows, sum);
+    for (const row of word.rows) addRow(sum, row, 1);
+    word.pooled = { pool: me, sum };
     return sum;
   }
 
@@ -44,18 +43,18 @@ export function createPool({ embedding, dimensions }: Weights): Pool {
   return {
     write(features, target, at) {
       whole.fill(0);
-      for (const rows of features.words) {
-        const word = wordSum(rows);
-        for (let d = 0; d < dimensions; d += 1) whole[d] = (whole[d] ?? 0) + (word[d] ?? 0);
+      for (const word of features.words) {
+        const sum = wordSum(word);
+        for (let d = 0; d < dimensions; d += 1) whole[d] = (whole[d] ?? 0) + (sum[d] ?? 0);
       }
       for (const row of features.pairs) addRow(whole, row, 1);
       const scale = scaleOf(features);
       for (let d = 0; d < dimensions; d += 1) target[at + d] = (whole[d] ?? 0) * scale;
     },
     part(features, index) {
-      const rows = features.words[index];
-      if (rows === undefined) return part.fill(0);
-      part.set(wordSum(rows));
+      const word = features.words[index];
+      if (word === undefined) return part.fill(0);
+      part.set(wordSum(word));
       // The first word's pair, with the start of the text, is its own.
       addRow(part, features.pairs[index] ?? 0, index === 0 ? 1 : 0.5);
       const next = features.pairs[index + 1];

@@ -45,12 +45,10 @@ export function giveReason(
 ): Bilingual {
   const percent = probability.toFixed(2);
   const opening = openings[verdict]({ id: percent.replace('.', ','), en: percent });
-  const support = stretches(text, spans, 1).slice(0, namedFor);
-  const doubt = stretches(text, spans, -1).slice(0, namedAgainst);
-  const say = (language: keyof Bilingual, words: Bilingual[][]) =>
-    words
-      .map((parts) => parts.map((part) => part[language]).join(''))
-      .join(language === 'id' ? ' dan ' : ' and ');
+  const support = strongest(spans, 1, namedFor).map((same) => name(text, same));
+  const doubt = strongest(spans, -1, namedAgainst).map((same) => name(text, same));
+  const say = (language: keyof Bilingual, named: Bilingual[]) =>
+    named.map((each) => each[language]).join(language === 'id' ? ' dan ' : ' and ');
   const both = (id: string, en: string) => ({ id, en });
   const parts = [
     opening,
@@ -64,27 +62,38 @@ export function giveReason(
   return both(parts.map(({ id }) => id).join(''), parts.map(({ en }) => en).join(''));
 }
 
-/** The stretches that speak one way, strongest first, each quoted with the elements it speaks of. */
-function stretches(text: string, spans: readonly Span[], sign: 1 | -1): Bilingual[][] {
-  const speaking = spans.filter(({ weight }) => Math.sign(weight) === sign);
-  return [...Map.groupBy(speaking, ({ start, end }) => `${start}-${end}`).values()]
-    .map((same) => ({ same, weight: same.reduce((sum, { weight }) => sum + Math.abs(weight), 0) }))
+/** The stretches that speak one way, strongest first, each as the spans of its elements. */
+function strongest(spans: readonly Span[], sign: 1 | -1, count: number): Span[][] {
+  const stretches: { same: Span[]; weight: number }[] = [];
+  for (const span of spans) {
+    if (Math.sign(span.weight) !== sign) continue;
+    const known = stretches.find(
+      ({ same: [first] }) => first?.start === span.start && first.end === span.end,
+    );
+    if (known === undefined) stretches.push({ same: [span], weight: Math.abs(span.weight) });
+    else {
+      known.same.push(span);
+      known.weight += Math.abs(span.weight);
+    }
+  }
+  return stretches
     .sort((a, b) => b.weight - a.weight)
-    .map(({ same }) => {
-      const [{ start, end } = { start: 0, end: 0 }] = same;
-      const quoted = `“${quote(text.slice(start, end))}”`;
-      const names = same.map(({ element }) => elementNames[element]);
-      return [
-        { id: quoted, en: quoted },
-        {
-          id: ` (${names.map(({ id }) => id).join(', ')})`,
-          en: ` (${names.map(({ en }) => en).join(', ')})`,
-        },
-      ];
-    });
+    .slice(0, count)
+    .map(({ same }) => same);
+}
+
+/** A stretch, quoted, with the elements it speaks of. */
+function name(text: string, same: readonly Span[]): Bilingual {
+  const [{ start, end } = { start: 0, end: 0 }] = same;
+  const quoted = quote(text.slice(start, end));
+  const names = (language: keyof Bilingual) =>
+    same.map(({ element }) => elementNames[element][language]).join(', ');
+  return { id: `“${quoted}” (${names('id')})`, en: `“${quoted}” (${names('en')})` };
 }
 
 function quote(words: string): string {
-  const plain = [...words.toWellFormed().replace(control, ' ').trim()];
+  const line = words.toWellFormed().replace(control, ' ').trim();
+  if (line.length <= quoteLength) return line;
+  const plain = [...line];
   return plain.length <= quoteLength ? plain.join('') : `${plain.slice(0, quoteLength - 1).join('')}…`;
 }

@@ -41,7 +41,8 @@ describe.each([
   });
 
   test('scores without storing: elements, probability, verdict, spans into the original text, versions', async () => {
-    const answer = await ask('analyst', 'POST', '/v1/score', { text: flagged.text });
+    expect((await ask('analyst', 'POST', '/v1/score', { text: flagged.text })).json().terms).toBeUndefined();
+    const answer = await ask('analyst', 'POST', '/v1/score?terms=true', { text: flagged.text });
     expect(answer.statusCode).toBe(200);
     const score = answer.json();
     expect(Object.keys(score.elements)).toEqual(['clothing', 'used', 'imported', 'offered', 'bulk']);

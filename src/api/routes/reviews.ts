@@ -42,7 +42,7 @@ function viewReview({ claim, ...review }: Review, services: Services) {
     priority,
     createdAt: review.createdAt.toISOString(),
     listing: { ...listing, postedAt: listing.postedAt?.toISOString() ?? null },
-    assessment: viewAssessment(listing.text, assessment, services),
+    assessment: viewAssessment(listing.text, assessment, services, { terms: true }),
     claim: claim === null ? null : viewClaim(claim),
   };
 }

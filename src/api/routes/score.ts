@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { futureIssue, Listing } from '../../domain/listing.ts';
 import type { Services } from '../../services.ts';
 import { AssessmentView, viewAssessment } from '../assessment-view.ts';
@@ -15,7 +16,12 @@ export function scoreRoutes(services: Services): FastifyPluginAsyncZod {
         config: { roles: ['analyst', 'batch', 'reviewer'] },
         schema: {
           summary: 'Score a listing without storing it',
+          description:
+            '`?terms=true` adds the words of the trade in the text, with their meaning and source.',
           tags: ['listings'],
+          querystring: z.strictObject({
+            terms: z.stringbool({ error: 'must be true or false' }).default(false),
+          }),
           body: Listing,
           response: { 200: AssessmentView, 422: Problem },
         },
@@ -24,7 +30,7 @@ export function scoreRoutes(services: Services): FastifyPluginAsyncZod {
         const future = futureIssue(request.body, new Date());
         if (future !== null) throw invalidInput([future]);
         const { text } = request.body;
-        return viewAssessment(text, await assessor.assessText(text), services);
+        return viewAssessment(text, await assessor.assessText(text), services, request.query);
       },
     );
   };

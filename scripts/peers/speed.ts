@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { markdownTable } from './markdown-table.ts';
+import type { Peer, Racer } from './peer.ts';
+import { readLines, runProgram } from './run-program.ts';
+
+const rounds = 3;
+
+/** Posts per second of each round: of the whole process, and of its prediction alone where it tells that. */
+type Lap = { whole: number; prediction: number | null };
+
+/** Posts per second of the peers that are processes, in interleaved rounds on one processor. */
+export function speedTable(peers: readonly Peer[], texts: readonly string[]): string {
+  const processor = firstProcessor();
+  const racers = peers.flatMap((peer) => {
+    const racer = peer.prepareRace?.(texts);
+    return racer === undefined ? [] : { name: peer.name, racer, laps: [] as Lap[] };
+  });
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { racer, laps } of racers) laps.push(race(racer, texts.length, processor));
+  }
+  const standard = racers.find(({ name }) => name === 'fastText')?.laps ?? [];
+  const rows = racers.map(({ name, laps }) => {
+    // Of the same round, since the machine may be busier in another.
+    const ratios = laps.map(({ whole }, round) => whole / (standard[round]?.whole ?? Number.NaN));
+    const predictions = laps.flatMap(({ prediction }) => prediction ?? []);
+    return [
+      name,
+      ...laps.map(({ whole }) => whole.toFixed(0)),
+      median(laps.map(({ whole }) => whole)).toFixed(0),
+      median(ratios).toFixed(2),
+      predictions.length === 0 ? '–' : median(predictions).toFixed(0),
+    ];
+  });
+  const names = Array.from({ length: rounds }, (_, round) => `round ${round + 1}`);
+  return markdownTable(
+    ['posts/s', ...names, 'median', 'median ratio to fastText', 'prediction alone, as it tells'],
+    rows,
+  );
+}
+
+/** The first processor this process may use: to share one is the only way to hold Node's helpers to one thread. */
+function firstProcessor(): string {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return /^Cpus_allowed_list:\s*(\d+)/m.exec(status)?.[1] ?? '0';
+}
+
+function race({ command, output, printsProbabilities }: Racer, count: number, processor: string): Lap {
+  const began = performance.now();
+  const printed = runProgram(
+    ['taskset', '--cpu-list', processor, ...command],
+    printsProbabilities ? output : undefined,
+  );
+  const seconds = (performance.now() - began) / 1000;
+  const results = readLines(output).length;
+  if (results !== count) throw new Error(`${command.join(' ')} gave ${results} results`);
+  const prediction = printsProbabilities ? undefined : / in ([\d.]+) s$/m.exec(printed)?.[1];
+  return { whole: count / seconds, prediction: prediction === undefined ? null : count / Number(prediction) };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
