@@ -21,7 +21,7 @@ const elementFloors: ElementProbabilities = {
 };
 
 const method =
-  'lower bound of Wilson’s 95 % score interval (Wilson 1927) of the precision on the validation authors; the threshold was chosen among 99 on the same listings, so the bound is somewhat too kind';
+  'lower bound of the Wilson 95 % score interval (Wilson 1927) of the precision on the validation authors; the threshold was chosen among 99 on the same listings, so the bound is somewhat too kind';
 
 /** What every threshold from 0.01 to 0.99 would have meant on these listings. */
 export function measureThresholds(judged: readonly Judged[]): Thresholds {

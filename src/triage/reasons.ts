@@ -88,7 +88,7 @@ function name(text: string, same: readonly Span[]): Bilingual {
   const quoted = quote(text.slice(start, end));
   const names = (language: keyof Bilingual) =>
     same.map(({ element }) => elementNames[element][language]).join(', ');
-  return { id: `“${quoted}” (${names('id')})`, en: `“${quoted}” (${names('en')})` };
+  return { id: `"${quoted}" (${names('id')})`, en: `"${quoted}" (${names('en')})` };
 }
 
 function quote(words: string): string {

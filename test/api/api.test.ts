@@ -48,7 +48,7 @@ describe.each([
     expect(Object.keys(score.elements)).toEqual(['clothing', 'used', 'imported', 'offered', 'bulk']);
     expect(score.probability).toBeGreaterThan(0.5);
     expect(score.policyVersion).toContain(score.modelVersion);
-    expect(score.reason.id).toMatch(/^Teks ini ditandai untuk ditinjau .* 0,\d\d; yang mendukung: “/);
+    expect(score.reason.id).toMatch(/^Teks ini ditandai untuk ditinjau .* 0,\d\d; yang mendukung: "/);
     expect(score.reason.en).toMatch(/^This text is flagged for review /);
     expect(score.terms.map(({ term }: { term: string }) => term)).toContain('bal segel');
     expect(score.promise).toMatchObject({ precisionLowerBound: expect.any(Number), n: expect.any(Number) });

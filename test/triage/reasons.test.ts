@@ -18,8 +18,8 @@ test('says in both languages what speaks for and against, strongest first', () =
     span('koleksi pribadi', 'imported', -1),
   ];
   expect(giveReason(text, { verdict: 'flag', probability: 0.984, spans })).toEqual({
-    id: 'Teks ini ditandai untuk ditinjau karena menurut model menawarkan pakaian bekas impor dengan probabilitas 0,98; yang mendukung: “ex Korea” (impor, bekas) dan “Bal segel” (partai besar); yang melemahkan: “koleksi pribadi” (impor).',
-    en: 'This text is flagged for review because, by the model, it offers imported used clothing with a probability of 0.98; speaking for it: “ex Korea” (imported, used) and “Bal segel” (bulk); speaking against it: “koleksi pribadi” (imported).',
+    id: 'Teks ini ditandai untuk ditinjau karena menurut model menawarkan pakaian bekas impor dengan probabilitas 0,98; yang mendukung: "ex Korea" (impor, bekas) dan "Bal segel" (partai besar); yang melemahkan: "koleksi pribadi" (impor).',
+    en: 'This text is flagged for review because, by the model, it offers imported used clothing with a probability of 0.98; speaking for it: "ex Korea" (imported, used) and "Bal segel" (bulk); speaking against it: "koleksi pribadi" (imported).',
   });
 });
 
