@@ -18,13 +18,18 @@ const openings: Record<Verdict, (probability: Bilingual) => Bilingual> = {
     en: `This text is flagged for review because, by the model, it offers imported used clothing with a probability of ${en}`,
   }),
   watch: ({ id, en }) => ({
-    id: `Teks ini dipantau tanpa ditandai karena probabilitas penawaran pakaian bekas impor menurut model hanya ${id}`,
-    en: `This text is watched but not flagged because, by the model, the probability that it offers imported used clothing is only ${en}`,
+    id: `Teks ini dipantau tanpa ditandai karena probabilitas penawaran pakaian bekas impor menurut model ${id}`,
+    en: `This text is watched but not flagged because, by the model, the probability that it offers imported used clothing is ${en}`,
   }),
   clear: ({ id, en }) => ({
-    id: `Teks ini tidak ditandai karena probabilitas penawaran pakaian bekas impor menurut model hanya ${id}`,
-    en: `This text is not flagged because, by the model, the probability that it offers imported used clothing is only ${en}`,
+    id: `Teks ini tidak ditandai karena probabilitas penawaran pakaian bekas impor menurut model ${id}`,
+    en: `This text is not flagged because, by the model, the probability that it offers imported used clothing is ${en}`,
   }),
+};
+
+const lists = {
+  id: new Intl.ListFormat('id', { type: 'conjunction' }),
+  en: new Intl.ListFormat('en', { type: 'conjunction' }),
 };
 
 /** Stretches named on each side; more would not be read. */
@@ -43,12 +48,13 @@ export function giveReason(
   text: string,
   { verdict, probability, spans }: Pick<Assessment, 'verdict' | 'probability' | 'spans'>,
 ): Bilingual {
-  const percent = probability.toFixed(2);
-  const opening = openings[verdict]({ id: percent.replace('.', ','), en: percent });
+  const opening = openings[verdict](sayProbability(probability));
   const support = strongest(spans, 1, namedFor).map((same) => name(text, same));
-  const doubt = strongest(spans, -1, namedAgainst).map((same) => name(text, same));
+  // Wholesale is not needed for the offence, so its absence is no doubt.
+  const needed = spans.filter(({ element }) => element !== 'bulk');
+  const doubt = strongest(needed, -1, namedAgainst).map((same) => name(text, same));
   const say = (language: keyof Bilingual, named: Bilingual[]) =>
-    named.map((each) => each[language]).join(language === 'id' ? ' dan ' : ' and ');
+    lists[language].format(named.map((each) => each[language]));
   const both = (id: string, en: string) => ({ id, en });
   const parts = [
     opening,
@@ -60,6 +66,14 @@ export function giveReason(
       : both(`; yang melemahkan: ${say('id', doubt)}.`, `; speaking against it: ${say('en', doubt)}.`),
   ];
   return both(parts.map(({ id }) => id).join(''), parts.map(({ en }) => en).join(''));
+}
+
+/** Two places, and never a certainty that no model has. */
+function sayProbability(probability: number): Bilingual {
+  if (probability > 0.99) return { id: 'lebih dari 0,99', en: 'more than 0.99' };
+  if (probability < 0.01) return { id: 'kurang dari 0,01', en: 'less than 0.01' };
+  const written = probability.toFixed(2);
+  return { id: written.replace('.', ','), en: written };
 }
 
 /** The stretches that speak one way, strongest first, each as the spans of its elements. */

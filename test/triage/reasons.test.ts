@@ -24,8 +24,8 @@ test('says in both languages what speaks for and against, strongest first', () =
 });
 
 test('a text without spans has a reason too', () => {
-  expect(giveReason('soto', { verdict: 'clear', probability: 0.01, spans: [] }).id).toBe(
-    'Teks ini tidak ditandai karena probabilitas penawaran pakaian bekas impor menurut model hanya 0,01, tanpa bagian yang jelas mendukung.',
+  expect(giveReason('soto', { verdict: 'clear', probability: 0.001, spans: [] }).id).toBe(
+    'Teks ini tidak ditandai karena probabilitas penawaran pakaian bekas impor menurut model kurang dari 0,01, tanpa bagian yang jelas mendukung.',
   );
 });
 
