@@ -49,7 +49,7 @@ ${describeBackground(facts.sources)}
 ## How good it is
 Figures with 95 % intervals: Wilson for shares, bootstrap for average precision and calibration error. Worst slice first.
 
-### Test split (looked at once, after everything was chosen)
+### Test split (nothing was chosen by it)
 ${formatEvaluation(facts.test)}
 
 ${facts.background === null ? '' : `### Background texts that were not learned from (real; none offers imported used clothing)\n${formatEvaluation(facts.background)}\n\n`}### Validation split (the policy was chosen and the calibration fitted on it, so it flatters)
