@@ -1,3 +1,4 @@
+import type { Element } from '../domain/element.ts';
 import { type Policy, verdictOf } from '../domain/policy.ts';
 import type { Classifier } from './classifier.ts';
 import type { LabelledRow } from './corpus.ts';
@@ -55,6 +56,27 @@ export function summarise(
     policyVersion: policy.version,
     overall: measureQuality(judged, policy),
     slices: measureSlices(judged, policy),
+  };
+}
+
+/** Expected calibration error of each element's probability, over the texts whose elements are known. */
+export function measureElements(classifier: Judge, rows: readonly LabelledRow[]): Record<Element, Estimate> {
+  const scores = classifier.scoreMany(rows.map(({ text }) => text));
+  const errorOf = (element: Element): Estimate => {
+    const judged = rows.flatMap(({ elements: truths }, index) => {
+      const truth = truths?.[element];
+      const score = scores[index];
+      if (truth === undefined || score === undefined) return [];
+      return [{ offer: truth, score: { ...score, probability: score.elements[element] } }];
+    });
+    return measureQuality(judged, classifier.policy).calibrationError;
+  };
+  return {
+    clothing: errorOf('clothing'),
+    used: errorOf('used'),
+    imported: errorOf('imported'),
+    offered: errorOf('offered'),
+    bulk: errorOf('bulk'),
   };
 }
 

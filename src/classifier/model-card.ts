@@ -1,6 +1,8 @@
+import { type Element, elements } from '../domain/element.ts';
 import type { Policy } from '../domain/policy.ts';
-import { type Evaluation, formatEvaluation } from './evaluate.ts';
+import { type Evaluation, formatEvaluation, share } from './evaluate.ts';
 import { type Evasion, formatEvasion } from './evasion.ts';
+import type { Estimate } from './intervals.ts';
 import type { TrainingSettings } from './train-network.ts';
 
 /** What a model card tells of. */
@@ -18,6 +20,8 @@ export type ModelFacts = {
   validation: Evaluation;
   test: Evaluation;
   background: Evaluation | null;
+  /** Expected calibration error of each element. */
+  elementErrors: Record<'validation' | 'test', Record<Element, Estimate>>;
   /** On the test split. */
   evasion: Evasion;
 };
@@ -54,6 +58,11 @@ ${formatEvaluation(facts.test)}
 
 ${facts.background === null ? '' : `### Background texts that were not learned from (real; none offers imported used clothing)\n${formatEvaluation(facts.background)}\n\n`}### Validation split (the policy was chosen and the calibration fitted on it, so it flatters)
 ${formatEvaluation(facts.validation)}
+
+### Calibration error of each element (Platt scaling, fitted on validation)
+| element | validation | test |
+| --- | --- | --- |
+${elements.map((element) => `| ${element} | ${share(facts.elementErrors.validation[element])} | ${share(facts.elementErrors.test[element])} |`).join('\n')}
 
 ### Ways to hide (recall of the test split's offers; the model was taught with the same ways, drawn otherwise)
 ${formatEvasion(facts.evasion)}

@@ -9,7 +9,7 @@ import { choosePolicy, measureThresholds } from './choose-policy.ts';
 import { createClassifier } from './classifier.ts';
 import { type CorpusRow, type LabelledRow, readCorpus, readLabelled } from './corpus.ts';
 import { currentFile } from './current-model.ts';
-import { type Evaluation, evaluate } from './evaluate.ts';
+import { type Evaluation, evaluate, measureElements } from './evaluate.ts';
 import { measureEvasion } from './evasion.ts';
 import { allRows, createFeatureExtractor, type FeatureExtractor, type FeatureSettings } from './features.ts';
 import { toLayersFiles } from './layers-model.ts';
@@ -111,6 +111,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const judge = { ...classifier, policy };
   const validation = evaluate(judge, corpus.validation);
   const test = evaluate(judge, corpus.test);
+  const elementErrors = {
+    validation: measureElements(judge, corpus.validation),
+    test: measureElements(judge, corpus.test),
+  };
   const evasion = measureEvasion(judge, corpus.test);
   const real = background.kept.length === 0 ? null : evaluate(judge, background.kept);
   classifier.close();
@@ -128,6 +132,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     validation,
     test,
     background: real,
+    elementErrors,
     evasion,
   };
   await writeModel(dir, { ...model, policy }, thresholds, facts);
