@@ -14,8 +14,8 @@ import { assess } from './triage/triage.ts';
 /** A row of a batch as it waits in the work ledger; `row` counts the upload's listings from 1. */
 export const ChunkRow = z
   .object({ row: z.int().optional(), line: z.int(), id: z.string().nullable(), listing: Listing })
-  // Chunks written down by version 0.1.0 know the line alone.
-  .transform(({ row, ...rest }) => ({ ...rest, row: row ?? rest.line }));
+  // Chunks written down before rows had numbers know the line alone; migration 0002 tells why it is below zero.
+  .transform(({ row, ...rest }) => ({ ...rest, row: row ?? -rest.line }));
 export type ChunkRow = z.infer<typeof ChunkRow>;
 
 /** The payload of one piece of `assess` work: some rows of a batch. */

@@ -28,6 +28,7 @@ export type ListingView = z.infer<typeof ListingView>;
 export function viewListing(
   listing: StoredListing,
   services: Pick<Services, 'classifier' | 'lexicon'>,
+  include: { terms: boolean },
 ): ListingView {
   return {
     ...listing,
@@ -35,7 +36,7 @@ export function viewListing(
     createdAt: listing.createdAt.toISOString(),
     updatedAt: listing.updatedAt.toISOString(),
     assessment: {
-      ...viewAssessment(listing.text, listing.assessment, services, { terms: true }),
+      ...viewAssessment(listing.text, listing.assessment, services, include),
       createdAt: listing.assessment.createdAt.toISOString(),
     },
   };

@@ -8,7 +8,10 @@ import { createWordReader, type WordReader } from './read-words.ts';
 /** The words of the trade, ready to be found in texts. */
 export type Lexicon = {
   terms: readonly LexiconTerm[];
-  /** Terms that stand in a text, in its order: whole words, the longest form first, no word twice. */
+  /**
+   * Terms that stand in a text, each once, where it first stands: whole words, the longest form first, no word twice.
+   * Once, so that a text that repeats itself makes no answer that fills memory.
+   */
   find(text: string): TermMatch[];
 };
 
@@ -54,16 +57,17 @@ export function createLexicon(terms: readonly LexiconTerm[]): Lexicon {
     find(text) {
       const words = read(text);
       const texts = words.map((word) => word.text);
-      const found: TermMatch[] = [];
+      const found = new Map<LexiconTerm, TermMatch>();
       for (let at = 0; at < words.length; ) {
         const phrase = beginning(texts[at] ?? '').find(({ words: rest }) => goesOn(rest, texts, at)) ?? null;
         const length = phrase?.words.length ?? 1;
         const start = words[at]?.start ?? 0;
         const end = words[at + length - 1]?.end ?? start;
-        if (phrase?.means === true) found.push(matchOf(phrase.term, start, end));
+        if (phrase?.means === true && !found.has(phrase.term))
+          found.set(phrase.term, matchOf(phrase.term, start, end));
         at += length;
       }
-      return found;
+      return [...found.values()];
     },
   };
 }

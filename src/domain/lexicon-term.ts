@@ -20,7 +20,7 @@ export const LexiconTerm = z.object({
 });
 export type LexiconTerm = z.infer<typeof LexiconTerm>;
 
-/** A word of the trade that stands in a text, at `[start, end)` in UTF-16 code units. */
+/** A word of the trade that stands in a text, first at `[start, end)` in UTF-16 code units. */
 export const TermMatch = LexiconTerm.pick({
   term: true,
   element: true,

@@ -159,6 +159,7 @@ export async function findBatch(db: Db, id: string): Promise<Batch | null> {
   const problems = await db
     .selectFrom('batch_problem')
     .where('batch_id', '=', id)
+    .orderBy('line')
     .orderBy('row_number')
     .limit(problemsShown)
     .select(['line', 'row_id as id', 'problem'])

@@ -62,6 +62,11 @@ test('every term is found in the sentence that only says it, at its place', () =
   }
 });
 
+test('a text that repeats a word a hundred thousand times shows it once', () => {
+  const matches = lexicon.find('bal segel '.repeat(100_000));
+  expect(matches.map(({ term, start }) => [term, start])).toEqual([['bal segel', 0]]);
+});
+
 test('a damaged lexicon is named by its line', async () => {
   await expect(readLexicon(join(import.meta.dirname, 'lexicon.test.ts'))).rejects.toMatchObject({
     code: 'LEXICON_INVALID',

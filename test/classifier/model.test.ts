@@ -112,6 +112,16 @@ test('TensorFlow.js itself loads the model’s files and answers the same to 1e-
   network.dispose();
 });
 
+/** The hidden layer before relu, by hand. */
+function hiddenUnits(pooled: Float32Array, { hidden, hiddenKernel, hiddenBias }: Model['weights']): number[] {
+  return Array.from({ length: hidden }, (_, unit) =>
+    pooled.reduce(
+      (total, value, d) => total + value * (hiddenKernel[d * hidden + unit] ?? 0),
+      hiddenBias[unit] ?? 0,
+    ),
+  );
+}
+
 test('what each word adds, and a constant, make up the log-odds', async () => {
   await useBackend('wasm');
   const extract = createFeatureExtractor(model.features);
@@ -125,14 +135,25 @@ test('what each word adds, and a constant, make up the log-odds', async () => {
     const { logOdds, slopes } = network.predictWithSlopes(pooled);
     expect([...logOdds]).toEqual([...network.predict(pooled)]);
     const weights = wordWeights(features, pool, slopes);
+    const units = hiddenUnits(pooled, model.weights);
     heads.forEach((_head, head) => {
-      const words = weights.filter((_weight, at) => at % heads.length === head);
-      const sum = words.reduce((total, weight) => total + weight, 0);
+      const sum = weights.reduce(
+        (total, weight, at) => (at % heads.length === head ? total + weight : total),
+        0,
+      );
+      const constant = units.reduce(
+        (total, unit, at) =>
+          unit > 0
+            ? total +
+              (model.weights.hiddenBias[at] ?? 0) *
+                (model.weights.outputKernel[at * heads.length + head] ?? 0)
+            : total,
+        model.weights.outputBias[head] ?? 0,
+      );
+      // Sums of 32-bit numbers differ in their last places, the more so the larger the terms that cancel out.
       const slope = slopes.subarray(head * dimensions, (head + 1) * dimensions);
-      const linear = slope.reduce((total, value, d) => total + value * (pooled[d] ?? 0), 0);
-      // Sums of 32-bit numbers differ in their last places.
       const size = slope.reduce((total, value, d) => total + Math.abs(value * (pooled[d] ?? 0)), 0);
-      expect(Math.abs(sum - linear)).toBeLessThan(1e-4 * (1 + size));
+      expect(Math.abs(constant + sum - (logOdds[head] ?? 0))).toBeLessThan(1e-4 * (1 + size));
     });
   }
   network.dispose();

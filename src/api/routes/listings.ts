@@ -63,7 +63,7 @@ export function listingRoutes(services: Services): FastifyPluginAsyncZod {
               };
         const answer = await assessor.submit(request.body, repeat, (stored, created) => ({
           status: created ? 201 : 200,
-          body: viewListing(stored, services),
+          body: viewListing(stored, services, { terms: true }),
         }));
         reply.code(answer.status === 201 ? 201 : 200);
         // A kept answer is given as it was, even where an earlier version made it with fewer fields.
@@ -86,7 +86,7 @@ export function listingRoutes(services: Services): FastifyPluginAsyncZod {
         const listing = await findListing(store.db, request.params.id);
         if (listing === null)
           throw new AppError('LISTING_NOT_FOUND', 404, `there is no listing ${request.params.id}`);
-        return viewListing(listing, services);
+        return viewListing(listing, services, { terms: true });
       },
     );
 
@@ -110,7 +110,7 @@ export function listingRoutes(services: Services): FastifyPluginAsyncZod {
         const found = await listListings(store.db, filter, limit + 1, cursor ?? null);
         const page = found.slice(0, limit);
         return {
-          listings: page.map((listing) => viewListing(listing, services)),
+          listings: page.map((listing) => viewListing(listing, services, { terms: false })),
           nextCursor: found.length > limit ? (page.at(-1)?.id ?? null) : null,
         };
       },

@@ -34,7 +34,7 @@ const ReviewView = z.object({
   claim: Claim.nullable(),
 });
 
-function viewReview({ claim, ...review }: Review, services: Services) {
+function viewReview({ claim, ...review }: Review, services: Services, include: { terms: boolean }) {
   const { id, revision, priority, listing, assessment } = review;
   return {
     id,
@@ -42,7 +42,7 @@ function viewReview({ claim, ...review }: Review, services: Services) {
     priority,
     createdAt: review.createdAt.toISOString(),
     listing: { ...listing, postedAt: listing.postedAt?.toISOString() ?? null },
-    assessment: viewAssessment(listing.text, assessment, services, { terms: true }),
+    assessment: viewAssessment(listing.text, assessment, services, include),
     claim: claim === null ? null : viewClaim(claim),
   };
 }
@@ -83,7 +83,7 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
           limit: request.body.limit,
           leaseMs,
         });
-        return { reviews: claimed.map((review) => viewReview(review, services)) };
+        return { reviews: claimed.map((review) => viewReview(review, services, { terms: true })) };
       },
     );
 
@@ -195,7 +195,7 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
       async (request) => {
         const mine = { reviewId: request.params.id, reviewerId: requireKey(request).id };
         const reopened = await undoDecision(db, mine, { withinMs: settings.review.undoMs, leaseMs });
-        return viewReview(reopened, services);
+        return viewReview(reopened, services, { terms: true });
       },
     );
 
@@ -216,7 +216,12 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
       async (request) => {
         const found = await listReviews(db, request.query.state, request.query.limit);
         // A token is for its holder alone.
-        return { reviews: found.map((review) => ({ ...viewReview(review, services), claim: null })) };
+        return {
+          reviews: found.map((review) => ({
+            ...viewReview(review, services, { terms: false }),
+            claim: null,
+          })),
+        };
       },
     );
 
