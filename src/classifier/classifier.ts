@@ -3,7 +3,7 @@ import type { Score } from '../domain/score.ts';
 import { type BackendChoice, type BackendName, useBackend } from './backend.ts';
 import { type Calibration, sigmoid } from './calibrate.ts';
 import { readSpans, wordWeights } from './explain.ts';
-import { createFeatureExtractor, type Features } from './features.ts';
+import { createFeatureExtractor } from './features.ts';
 import { type Model, readModel } from './model-files.ts';
 import { createNetwork } from './network.ts';
 import { createPool } from './pool.ts';
@@ -45,25 +45,26 @@ export function createClassifier(model: Model, backend: BackendName): Classifier
   const network = createNetwork(weights);
   let waiting: { text: string; resolve(score: Score): void; reject(error: unknown): void }[] = [];
 
-  function pooledTexts(features: readonly Features[]): Float32Array {
-    const pooled = new Float32Array(features.length * weights.dimensions);
-    features.forEach((each, index) => {
-      pool.write(each, pooled, index * weights.dimensions);
+  /** [texts, dimensions] */
+  function pooledTexts(texts: readonly string[]): Float32Array {
+    const pooled = new Float32Array(texts.length * weights.dimensions);
+    texts.forEach((text, index) => {
+      pool.write(extract(text), pooled, index * weights.dimensions);
     });
     return pooled;
   }
 
   function scorePlain(texts: readonly string[]): Score[] {
-    const logOdds = network.predict(pooledTexts(texts.map(extract)));
+    const logOdds = network.predict(pooledTexts(texts));
     return texts.map((_text, index) => toScore(logOdds, index, calibrations, version, []));
   }
 
   function scoreWithSpans(texts: readonly string[]): Score[] {
-    const features = texts.map(extract);
-    const { logOdds, slopes } = network.predictWithSlopes(pooledTexts(features));
-    return features.map((each, index) => {
-      const words = wordWeights(each, pool, calibratedSlopes(slopes, index));
-      return toScore(logOdds, index, calibrations, version, readSpans(each, words));
+    const { logOdds, slopes } = network.predictWithSlopes(pooledTexts(texts));
+    return texts.map((text, index) => {
+      const features = extract(text); // once more, which costs less than to keep those of all texts
+      const words = wordWeights(features, pool, calibratedSlopes(slopes, index));
+      return toScore(logOdds, index, calibrations, version, readSpans(features, words));
     });
   }
 

@@ -22,7 +22,7 @@ const leastShare = 0.3;
  * @returns [words, heads]
  */
 export function wordWeights(features: Features, pool: Pool, slopes: Float32Array): Float64Array {
-  const words = features.words.length;
+  const words = features.length;
   const dimensions = slopes.length / heads.length;
   const weights = new Float64Array(words * heads.length);
   for (let word = 0; word < words; word += 1) {
@@ -58,7 +58,7 @@ function spansOf(element: Span['element'], features: Features, weights: Float64A
   for (let at = head; at < weights.length; at += heads.length)
     strongestWord = Math.max(strongestWord, Math.abs(weights[at] ?? 0));
   const least = Math.max(leastWeight, leastShare * strongestWord);
-  for (let word = 0; word < features.words.length; word += 1) {
+  for (let word = 0; word < features.length; word += 1) {
     const weight = weights[word * heads.length + head] ?? 0;
     const start = features.starts[word] ?? 0;
     const end = features.ends[word] ?? 0;

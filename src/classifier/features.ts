@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { createWordReader } from './read-words.ts';
+import { createWordNumberReader } from './read-words.ts';
+import type { WordMemory } from './word-memory.ts';
 
 /** How texts become features; part of every model, since weights mean nothing without it. */
 export const FeatureSettings = z.object({
@@ -14,22 +15,27 @@ export const FeatureSettings = z.object({
 });
 export type FeatureSettings = z.infer<typeof FeatureSettings>;
 
-/** A word's embedding rows. Words seen before share one object, which has a place for what a pool makes of it. */
-export type WordFeatures = {
-  rows: readonly number[];
-  hash: number;
-  /** The sum of the rows, and the pool it belongs to. */
-  pooled: { pool: object; sum: Float32Array } | null;
+/** The features of known words, by their numbers. */
+export type Vocabulary = {
+  /** Embedding rows of a word: its own, and those of its runs of characters. */
+  rowsOf(word: number): readonly number[];
 };
 
-/** The features of one text, word by word. In plain arrays: typed ones of this size lie outside the heap, where garbage piles up. */
+/**
+ * The features of one text, word by word. Valid until the extractor reads the next text, which overwrites the arrays:
+ * they are longer than `length`.
+ */
 export type Features = {
-  words: WordFeatures[];
+  /** What the numbers of words belong to; another one after so many words that they were forgotten. */
+  vocabulary: Vocabulary;
+  /** How many words there are. */
+  length: number;
+  words: Int32Array;
   /** Embedding row of the pair that each word makes with the one before it. */
-  pairs: number[];
+  pairs: Int32Array;
   /** Word i stands for `[starts[i], ends[i])` of the original text, in UTF-16 code units. */
-  starts: number[];
-  ends: number[];
+  starts: Int32Array;
+  ends: Int32Array;
   /** How many features there are in all. */
   count: number;
 };
@@ -38,9 +44,6 @@ export type FeatureExtractor = (text: string) => Features;
 
 /** Runs of characters are taken from this many characters of a word, which bounds the features of any text. */
 const gramCharacters = 40;
-/** Words seen are remembered; the bound keeps hostile text from filling memory. */
-const rememberedWords = 16_384;
-
 const fnvOffset = 0x811c9dc5;
 const fnvPrime = 0x01000193;
 const pairSeed = 0x9e3779b9;
@@ -69,50 +72,77 @@ function wordRows(text: string, settings: FeatureSettings): readonly number[] {
   return rows;
 }
 
+/** The rows and hashes of the words of a memory, made when a word is met. */
+function createVocabulary(texts: readonly string[], settings: FeatureSettings) {
+  const rows: (readonly number[])[] = [];
+  let counts = new Int32Array(4_096);
+  let hashes = new Int32Array(4_096);
+  return {
+    rowsOf: (word: number) => rows[word] ?? [],
+    countOf: (word: number) => counts[word] ?? 0,
+    hashOf: (word: number) => hashes[word] ?? 0,
+    /** Takes in the words that the memory has learned since. */
+    update(): void {
+      for (let word = rows.length; word < texts.length; word += 1) {
+        const text = texts[word] ?? '';
+        const own = wordRows(text, settings);
+        if (word >= counts.length) {
+          counts = twice(counts);
+          hashes = twice(hashes);
+        }
+        rows.push(own);
+        counts[word] = own.length;
+        hashes[word] = hash(text, 0, text.length, pairSeed);
+      }
+    },
+  };
+}
+
+function twice(values: Int32Array): Int32Array<ArrayBuffer> {
+  const more = new Int32Array(2 * values.length);
+  more.set(values);
+  return more;
+}
+
 /**
  * Makes the function that turns texts into hashed features: each word, the pair it makes with the word before,
  * and runs of its characters with word ends marked. Linear in the text's length; takes any string.
  */
 export function createFeatureExtractor(settings: FeatureSettings): FeatureExtractor {
-  const read = createWordReader();
-  const known = new Map<string, WordFeatures>();
-
-  function remember(word: string): WordFeatures {
-    const remembered = known.get(word);
-    if (remembered !== undefined) return remembered;
-    const rows = wordRows(word, settings);
-    const fresh = { rows, hash: hash(word, 0, word.length, pairSeed), pooled: null };
-    if (known.size >= rememberedWords) known.clear();
-    known.set(word, fresh);
-    return fresh;
-  }
+  const read = createWordNumberReader();
+  let memory: WordMemory | null = null;
+  let vocabulary = createVocabulary([], settings);
+  let pairs = new Int32Array(0);
 
   return (text) => {
     const words = read(text);
-    const starts: number[] = [];
-    const ends: number[] = [];
-    const pairs: number[] = [];
-    let count = words.length;
+    if (words.memory !== memory) {
+      memory = words.memory;
+      vocabulary = createVocabulary(memory.texts, settings);
+    }
+    vocabulary.update();
+    if (pairs.length < words.count) pairs = new Int32Array(2 * words.count);
+    let count = words.count;
     let before = pairSeed;
-    const features = words.map((word) => {
-      const own = remember(word.text);
-      starts.push(word.start);
-      ends.push(word.end);
-      pairs.push(mix(Math.imul(before, fnvPrime) ^ own.hash) % settings.buckets);
-      before = own.hash;
-      count += own.rows.length;
-      return own;
-    });
-    return { words: features, pairs, starts, ends, count };
+    for (let at = 0; at < words.count; at += 1) {
+      const word = words.numbers[at] ?? 0;
+      const own = vocabulary.hashOf(word);
+      pairs[at] = mix(Math.imul(before, fnvPrime) ^ own) % settings.buckets;
+      before = own;
+      count += vocabulary.countOf(word);
+    }
+    const { count: length, numbers, starts, ends } = words;
+    return { vocabulary, length, words: numbers, pairs, starts, ends, count };
   };
 }
 
-/** The rows of all features of a text, in order. */
-export function allRows(features: Features): Int32Array {
-  const rows = new Int32Array(features.count);
-  rows.set(features.pairs);
-  let at = features.pairs.length;
-  for (const { rows: own } of features.words) {
+/** The rows of all features of a text: pairs first, then word by word. */
+export function allRows({ vocabulary, length, words, pairs, count }: Features): Int32Array {
+  const rows = new Int32Array(count);
+  rows.set(pairs.subarray(0, length));
+  let at = length;
+  for (let word = 0; word < length; word += 1) {
+    const own = vocabulary.rowsOf(words[word] ?? 0);
     rows.set(own, at);
     at += own.length;
   }

@@ -89,9 +89,9 @@ const symbol = /^[\p{So}\p{Sk}\p{Extended_Pictographic}]/u;
 
 /**
  * Folds one code point: compatibility forms, accents, case and look-alikes go; zero-width characters, direction
- * controls and lone surrogates become nothing. Pure; `createFolder` remembers.
+ * controls and lone surrogates become nothing. Pure.
  */
-function fold(codePoint: number): FoldedCharacter {
+export function fold(codePoint: number): FoldedCharacter {
   if (codePoint === 0x0a || codePoint === 0x0d || codePoint === 0x09) return { text: ' ', kind: 'space' };
   for (const first of boxedCapitals) {
     if (codePoint >= first && codePoint < first + 26)
@@ -115,25 +115,4 @@ function fold(codePoint: number): FoldedCharacter {
 function digitOf(text: string): string {
   if (/^[0-9]+$/.test(text)) return text;
   return Number.isNaN(Number(text)) ? '0' : text;
-}
-
-/** Latin and its accents. */
-const commonCharacters = 0x250;
-/** Code points remembered; more than any honest corpus has, and little memory. */
-const remembered = 65_536;
-
-/**
- * A fold that remembers what it has seen, since nearly all text repeats a few hundred characters: those of the common
- * scripts in a list, which is quicker, the others in a bounded map.
- */
-export function createFolder(): (codePoint: number) => FoldedCharacter {
-  const common = Array.from({ length: commonCharacters }, (_, codePoint) => fold(codePoint));
-  const seen = new Map<number, FoldedCharacter>();
-  return (codePoint) => {
-    const known = common[codePoint] ?? seen.get(codePoint);
-    if (known !== undefined) return known;
-    const folded = fold(codePoint);
-    if (seen.size < remembered) seen.set(codePoint, folded);
-    return folded;
-  };
 }

@@ -1,4 +1,4 @@
-import type { Features, WordFeatures } from './features.ts';
+import type { Features, Vocabulary } from './features.ts';
 import type { Weights } from './weights.ts';
 
 /**
@@ -17,23 +17,46 @@ export type Pool = {
   part(features: Features, index: number): Float32Array;
 };
 
-/** A pool over these weights; what it remembers goes with the words that the feature extractor remembers. */
+/** A pool over these weights; what it remembers goes with the vocabulary that the features come with. */
 export function createPool({ embedding, dimensions }: Weights): Pool {
-  const me = {};
   const whole = new Float32Array(dimensions);
   const part = new Float32Array(dimensions);
+  let vocabulary: Vocabulary | null = null;
+  /** The sum of each word's rows, [words, dimensions], and whether it was made. */
+  let sums = new Float32Array(0);
+  let made = new Uint8Array(0);
 
   function addRow(sum: Float32Array, row: number, share: number): void {
     const from = row * dimensions;
     for (let d = 0; d < dimensions; d += 1) sum[d] = (sum[d] ?? 0) + share * (embedding[from + d] ?? 0);
   }
 
-  function wordSum(word: WordFeatures): Float32Array {
-    if (word.pooled?.pool === me) return word.pooled.sum;
-    const sum = new Float32Array(dimensions);
-    for (const row of word.rows) addRow(sum, row, 1);
-    word.pooled = { pool: me, sum };
-    return sum;
+  /** Where the sum of a word's rows begins in `sums`. */
+  function sumOf(word: number, known: Vocabulary): number {
+    if (word >= made.length) makeRoom(2 * word + 1_024);
+    const at = word * dimensions;
+    if (made[word] === 0) {
+      const sum = sums.subarray(at, at + dimensions);
+      sum.fill(0);
+      for (const row of known.rowsOf(word)) addRow(sum, row, 1);
+      made[word] = 1;
+    }
+    return at;
+  }
+
+  function makeRoom(words: number): void {
+    const moreSums = new Float32Array(words * dimensions);
+    const moreMade = new Uint8Array(words);
+    moreSums.set(sums);
+    moreMade.set(made);
+    sums = moreSums;
+    made = moreMade;
+  }
+
+  function follow(features: Features): Vocabulary {
+    if (features.vocabulary !== vocabulary) made.fill(0);
+    vocabulary = features.vocabulary;
+    return vocabulary;
   }
 
   function scaleOf(features: Features): number {
@@ -42,23 +65,28 @@ export function createPool({ embedding, dimensions }: Weights): Pool {
 
   return {
     write(features, target, at) {
+      const known = follow(features);
+      const { length, words, pairs } = features;
+      for (let word = 0; word < length; word += 1) sumOf(words[word] ?? 0, known);
       whole.fill(0);
-      for (const word of features.words) {
-        const sum = wordSum(word);
-        for (let d = 0; d < dimensions; d += 1) whole[d] = (whole[d] ?? 0) + (sum[d] ?? 0);
+      const wordSums = sums; // a constant, which the loop need not look up again
+      for (let word = 0; word < length; word += 1) {
+        const sum = (words[word] ?? 0) * dimensions;
+        const row = (pairs[word] ?? 0) * dimensions;
+        for (let d = 0; d < dimensions; d += 1)
+          whole[d] = (whole[d] ?? 0) + ((wordSums[sum + d] ?? 0) + (embedding[row + d] ?? 0));
       }
-      for (const row of features.pairs) addRow(whole, row, 1);
       const scale = scaleOf(features);
       for (let d = 0; d < dimensions; d += 1) target[at + d] = (whole[d] ?? 0) * scale;
     },
     part(features, index) {
-      const word = features.words[index];
-      if (word === undefined) return part.fill(0);
-      part.set(wordSum(word));
+      const known = follow(features);
+      if (index >= features.length) return part.fill(0);
+      const sum = sumOf(features.words[index] ?? 0, known);
+      part.set(sums.subarray(sum, sum + dimensions));
       // The first word's pair, with the start of the text, is its own.
       addRow(part, features.pairs[index] ?? 0, index === 0 ? 1 : 0.5);
-      const next = features.pairs[index + 1];
-      if (next !== undefined) addRow(part, next, 0.5);
+      if (index + 1 < features.length) addRow(part, features.pairs[index + 1] ?? 0, 0.5);
       const scale = scaleOf(features);
       for (let d = 0; d < dimensions; d += 1) part[d] = (part[d] ?? 0) * scale;
       return part;
