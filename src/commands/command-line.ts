@@ -1,38 +1,17 @@
-import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { loadClassifier } from '../classifier/classifier.ts';
-import { readCorpus, readLabelled, type Split, splits } from '../classifier/corpus.ts';
+import { splits } from '../classifier/corpus.ts';
 import { currentModelDir } from '../classifier/current-model.ts';
-import { formatEvaluation, judge, summarise } from '../classifier/evaluate.ts';
-import { formatEvasion, measureEvasion } from '../classifier/evasion.ts';
-import { readLexicon } from '../classifier/lexicon.ts';
-import { reportPage } from '../classifier/report-page.ts';
-import { standardEpochs, train } from '../classifier/train.ts';
 import { type Config, readConfig } from '../config.ts';
 import { AppError } from '../domain/app-error.ts';
 import { Role, roles } from '../domain/role.ts';
-import { createServices } from '../services.ts';
-import { describeFlags, importSamples } from './demo.ts';
-import { openKeyOffice } from './keys.ts';
-import { formatTerms } from './lexicon.ts';
-import { startProgressBar } from './progress-bar.ts';
-import { resultFormats } from './result-writer.ts';
-import { formatQueue, listQueue } from './reviews.ts';
-import { runUntilStopped } from './run-until-stopped.ts';
-import { scoreFiles } from './score.ts';
-import { createLog, startService } from './serve.ts';
+import type { EvaluateChoices } from './evaluate-model.ts';
+import { say, tell } from './say.ts';
+import { resultFormats } from './score-rows.ts';
 import type { ServiceAddress } from './service-client.ts';
 import { formatTable } from './table.ts';
+import type { TrainChoices } from './train-model.ts';
 
 const corpusDir = 'data/corpus';
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
@@ -49,8 +28,6 @@ function serviceOf(options: { url?: string; key?: string }): ServiceAddress | nu
   return { url: options.url, key: options.key };
 }
 
-type EvaluateOptions = { corpus: string; split: Split; report?: string; evasion: boolean };
-
 function withService(command: Command): Command {
   return command
     .addOption(new Option('--url <address>', 'a running service to ask').env('SARING_URL'))
@@ -58,7 +35,8 @@ function withService(command: Command): Command {
 }
 
 /**
- * Runs the command line.
+ * Runs the command line. Each command loads what it needs when it is called, so that none waits for another's
+ * libraries.
  *
  * @param argv as process.argv
  * @returns the exit code: 0 done, 1 failed, 2 wrong use
@@ -77,28 +55,16 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .command('serve')
     .description('answer requests, and work in the background unless REDIS_URL hands that to workers')
     .action(async () => {
-      const settings = config();
-      const log = createLog(settings);
-      const service = await startService(settings, log);
-      if (service.firstKey !== null) {
-        tell(
-          `First start: your admin key is ${service.firstKey}\nIt is shown only now. Make keys for people with: saring keys create`,
-        );
-      }
-      log.info({ address: service.address }, 'listening');
-      exitCode = await runUntilStopped(service, settings.shutdownMs, log);
+      const { runServe } = await import('./run.ts');
+      exitCode = await runServe(config());
     });
 
   program
     .command('work')
     .description('only work in the background, beside one or more services that share DATABASE_URL')
     .action(async () => {
-      const settings = config();
-      const log = createLog(settings);
-      const services = await createServices(settings, log);
-      await services.startWork();
-      log.info('working');
-      exitCode = await runUntilStopped(services, settings.shutdownMs, log);
+      const { runWork } = await import('./run.ts');
+      exitCode = await runWork(config());
     });
 
   program
@@ -107,20 +73,25 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .argument('[files...]', 'NDJSON, CSV or what a scraper wrote; - is standard input', [])
     .option('-o, --out <file>', 'write results here instead of to standard output; .csv or .ndjson')
     .addOption(new Option('-f, --format <format>', 'format of the results').choices([...resultFormats]))
-    .action(async (files: string[], options: { out?: string; format?: 'ndjson' | 'csv' }) => {
-      const settings = config();
-      const classifier = await loadClassifier({
-        modelDir: await currentModelDir(settings.models.dir, settings.models.version),
-        backend: settings.models.backend,
-      });
-      const format = options.format ?? (options.out?.endsWith('.csv') === true ? 'csv' : 'ndjson');
-      const summary = await scoreFiles({ files, out: options.out ?? null, format }, classifier);
-      const { scored, bad, flag, watch, clear, seconds } = summary;
-      tell(
-        `${scored} scored: ${flag} flagged, ${watch} to watch, ${clear} clear; ${bad} bad; ${seconds.toFixed(1)} s, ${Math.round(scored / seconds)} posts/s`,
-      );
-      if (scored === 0 && bad > 0) exitCode = 1;
-    });
+    .option('-t, --threads <count>', 'threads that score (default: by the size of the input)', wholeNumber)
+    .action(
+      async (files: string[], options: { out?: string; format?: 'ndjson' | 'csv'; threads?: number }) => {
+        const { scoreFiles } = await import('./score.ts');
+        const { models } = config();
+        const { scored, bad, flag, watch, clear, seconds } = await scoreFiles({
+          files,
+          out: options.out ?? null,
+          format: options.format ?? (options.out?.endsWith('.csv') === true ? 'csv' : 'ndjson'),
+          threads: options.threads ?? null,
+          modelDir: await currentModelDir(models.dir, models.version),
+          backend: models.backend,
+        });
+        tell(
+          `${scored} scored: ${flag} flagged, ${watch} to watch, ${clear} clear; ${bad} bad; ${seconds.toFixed(1)} s, ${Math.round(scored / seconds)} posts/s`,
+        );
+        if (scored === 0 && bad > 0) exitCode = 1;
+      },
+    );
 
   withService(program.command('reviews').description('show the review queue'))
     .addOption(
@@ -128,6 +99,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     )
     .option('--limit <count>', 'most reviews to show', wholeNumber, 50)
     .action(async (options: { state: 'waiting' | 'decided'; limit: number; url?: string; key?: string }) => {
+      const { formatQueue, listQueue } = await import('./reviews.ts');
       say(formatQueue(await listQueue(options, config(), serviceOf(options))));
     });
 
@@ -142,40 +114,16 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .option('--background <file...>', 'NDJSON of real texts that speak of no used imported clothing', [])
     .option('--models <folder>', 'where models live (default: SARING_MODELS)')
     .option('--seed <number>', 'the same seed gives the same weights', wholeNumber, 1)
-    .option('--epochs <count>', 'passes over the texts', wholeNumber, standardEpochs)
+    .option('--epochs <count>', 'passes over the texts (default: as chosen on validation)', wholeNumber)
     .addOption(
       new Option('--backend <backend>', 'only wasm and js give the same weights on every machine')
         .choices(['native', 'wasm', 'js'])
         .default('wasm'),
     )
-    .action(
-      async (options: {
-        corpus: string;
-        background: string[];
-        models?: string;
-        seed: number;
-        epochs: number;
-        backend: 'native' | 'wasm' | 'js';
-      }) => {
-        const bar = startProgressBar('training', options.epochs);
-        const began = performance.now();
-        const result = await train({
-          corpusDir: options.corpus,
-          backgroundFiles: options.background,
-          modelsDir: options.models ?? config().models.dir,
-          seed: options.seed,
-          epochs: options.epochs,
-          backend: options.backend,
-          onProgress: ({ done, detail }) => bar.update(done, detail),
-        }).finally(() => bar.stop());
-        say(`Validation\n${formatEvaluation(result.validation)}\n\nTest\n${formatEvaluation(result.test)}\n`);
-        if (result.background !== null)
-          say(`Background texts not learned from\n${formatEvaluation(result.background)}\n`);
-        say(
-          `${result.dir} in ${((performance.now() - began) / 1000).toFixed(1)} s; flags at ${result.policy.flagAt}`,
-        );
-      },
-    );
+    .action(async ({ models, ...options }: TrainChoices) => {
+      const { runTrain } = await import('./train-model.ts');
+      say(await runTrain({ ...options, modelsDir: models ?? config().models.dir }));
+    });
 
   program
     .command('evaluate')
@@ -185,27 +133,10 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .addOption(new Option('--split <split>', 'which part of the corpus').choices([...splits]).default('test'))
     .option('--report <file>', 'write a page with curves and the worst mistakes to read')
     .option('--evasion', 'measure what each way of hiding costs too', false)
-    .action(async (files: string[], options: EvaluateOptions) => {
-      const settings = config();
-      const classifier = await loadClassifier({
-        modelDir: await currentModelDir(settings.models.dir, settings.models.version),
-        backend: settings.models.backend,
-      });
-      const rows =
-        files.length > 0
-          ? (await Promise.all(files.map(readLabelled))).flat()
-          : (await readCorpus(options.corpus))[options.split];
-      const bar = startProgressBar('evaluating', rows.length);
-      const judged = judge(classifier, rows, (done) => bar.update(done, `${done} texts`));
-      bar.stop();
-      const evaluation = summarise(classifier, judged);
-      say(formatEvaluation(evaluation));
-      if (options.evasion) say(`\n${formatEvasion(measureEvasion(classifier, rows))}`);
-      if (options.report !== undefined) {
-        const title = files.length > 0 ? files.join(', ') : `${options.corpus}, ${options.split}`;
-        await writeFile(options.report, reportPage({ title, evaluation, judged }));
-        tell(`The report is in ${options.report}.`);
-      }
+    .action(async (files: string[], options: EvaluateChoices) => {
+      const { runEvaluate } = await import('./evaluate-model.ts');
+      say(await runEvaluate(files, options, config().models));
+      if (options.report !== undefined) tell(`The report is in ${options.report}.`);
     });
 
   program
@@ -215,13 +146,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .description('show which words of the trade stand in a text, and what they mean')
     .argument('<text...>', 'the text')
     .action(async (words: string[]) => {
-      const { find } = await readLexicon(config().lexiconFile);
-      const found = find(words.join(' '));
-      say(
-        found.length === 0
-          ? 'No word of the trade stands in this text.'
-          : formatTerms(words.join(' '), found),
-      );
+      const { checkText } = await import('./lexicon.ts');
+      say(await checkText(words.join(' '), config().lexiconFile));
     });
 
   const keys = program.command('keys').description('API keys: who may ask what');
@@ -229,6 +155,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .requiredOption('--name <name>', 'whose key it is')
     .addOption(new Option('--role <role>', 'what it may do').choices([...roles]).makeOptionMandatory())
     .action(async (options: { name: string; role: string; url?: string; key?: string }) => {
+      const { openKeyOffice } = await import('./keys.ts');
       const office = openKeyOffice(config(), serviceOf(options));
       const key = await office.create(options.name, Role.parse(options.role));
       say(key.secret);
@@ -236,6 +163,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     });
   withService(keys.command('list').description('all keys, without their secrets')).action(
     async (options: { url?: string; key?: string }) => {
+      const { openKeyOffice } = await import('./keys.ts');
       const list = await openKeyOffice(config(), serviceOf(options)).list();
       say(
         formatTable(
@@ -247,6 +175,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   );
   withService(keys.command('revoke').description('end a key').argument('<name>', 'its name')).action(
     async (name: string, options: { url?: string; key?: string }) => {
+      const { openKeyOffice } = await import('./keys.ts');
       await openKeyOffice(config(), serviceOf(options)).revoke(name);
       tell(`The key ${name} is revoked.`);
     },
@@ -256,14 +185,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .command('demo')
     .description('import the sample listings, show what is flagged and why, and keep serving')
     .action(async () => {
-      const settings = readConfig({ LOG_LEVEL: 'warn', ...process.env });
-      const log = createLog(settings);
-      tell('Setting up; the first start takes a few seconds.');
-      const service = await startService(settings, log, importSamples);
-      say(await describeFlags(service.services, 40));
-      say(`\nsaring answers at ${service.address} (its API: ${service.address}/docs). Stop it with Ctrl-C.`);
-      if (service.firstKey !== null) say(`Your admin key, shown only now: ${service.firstKey}`);
-      exitCode = await runUntilStopped(service, settings.shutdownMs, log);
+      const { runDemo } = await import('./run.ts');
+      exitCode = await runDemo(readConfig({ LOG_LEVEL: 'warn', ...process.env }));
     });
 
   try {

@@ -1,86 +1,81 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { Classifier } from '../classifier/classifier.ts';
+import { availableParallelism } from 'node:os';
 import { AppError } from '../domain/app-error.ts';
-import { elements } from '../domain/element.ts';
-import type { Listing } from '../domain/listing.ts';
 import type { Verdict } from '../domain/policy.ts';
 import { readListings } from '../intake/read-listings.ts';
-import { assess } from '../triage/triage.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { type ProgressBar, startProgressBar } from './progress-bar.ts';
-import { openResultWriter, type ResultFormat } from './result-writer.ts';
-
-const columns = [
-  'file',
-  'line',
-  'id',
-  'probability',
-  'verdict',
-  ...elements,
-  'modelVersion',
-  'policyVersion',
-];
+import { openResultWriter } from './result-writer.ts';
+import { type LaneOptions, openLanes } from './score-lanes.ts';
+import { type Block, headerOf, type ScoredBlock } from './score-rows.ts';
 
 /** Enough for the classifier to run at full speed, few enough to stay small in memory. */
 const rowsAtOnce = 256;
-const unitsAtOnce = 4_000_000;
+const unitsAtOnce = 1_000_000;
 
-export type ScoreOptions = { files: string[]; out: string | null; format: ResultFormat };
+/** Smaller inputs are done before more threads would have started. */
+const leastForThreads = 8 * 1024 * 1024;
+const mostThreads = 4;
+
+export type ScoreOptions = LaneOptions & {
+  files: string[];
+  out: string | null;
+  /** Threads that score; null lets the size of the input and the machine's processors decide. */
+  threads: number | null;
+};
 
 /** What was done, for the summary and the exit code. */
 export type ScoreSummary = { scored: number; bad: number; seconds: number } & Record<Verdict, number>;
-
-type Row = { line: number; id: string | null; listing: Listing };
 
 /**
  * Scores files of listings, or standard input where a file is `-`, row by row in constant memory. Bad rows are
  * reported as `file:line: problem` on standard error and skipped.
  *
- * @throws AppError FILE_UNREADABLE before anything is written
+ * @throws AppError FILE_UNREADABLE before anything is written, MODEL_INVALID or BACKEND_UNAVAILABLE
  */
-export async function scoreFiles(options: ScoreOptions, classifier: Classifier): Promise<ScoreSummary> {
+export async function scoreFiles(options: ScoreOptions): Promise<ScoreSummary> {
   const files = options.files.length === 0 ? ['-'] : options.files;
   const bytes = await totalBytes(files);
+  const lanes = await openLanes(options.threads ?? threadsFor(bytes), options);
   const bar = startProgressBar('scoring', bytes);
   const garbage = collectGarbage();
-  const writer = openResultWriter({ file: options.out, format: options.format, columns });
+  const writer = openResultWriter(options.out);
   const summary: ScoreSummary = { scored: 0, bad: 0, seconds: 0, flag: 0, watch: 0, clear: 0 };
   const began = performance.now();
   let bytesRead = 0;
+  /** Blocks that were handed over, in order; results are written in the same. */
+  const underWay: Promise<ScoredBlock>[] = [];
 
-  async function scoreRows(file: string, rows: readonly Row[]): Promise<void> {
-    const scores = classifier.scoreMany(
-      rows.map((row) => row.listing.text),
-      { spans: false },
-    );
-    const results = rows.flatMap(({ line, id }, index) => {
-      const score = scores[index];
-      if (score === undefined) return [];
-      const { verdict, policyVersion } = assess(score, classifier.policy);
-      summary[verdict] += 1;
-      const { probability, modelVersion } = score;
-      return [
-        { file, line, id: id ?? line, probability, verdict, ...score.elements, modelVersion, policyVersion },
-      ];
-    });
-    await writer.write(results);
-    summary.scored += results.length;
+  async function writeFirst(): Promise<void> {
+    const scored = await underWay.shift();
+    if (scored === undefined) return;
+    await writer.write(scored.bytes);
+    for (const verdict of ['flag', 'watch', 'clear'] as const) {
+      summary[verdict] += scored.verdicts[verdict];
+      summary.scored += scored.verdicts[verdict];
+    }
+    showProgress(bar, bytesRead, summary, began);
   }
 
   try {
+    await writer.write(headerOf(options.format));
     for (const file of files) {
       const source = counted(file, (count) => {
         bytesRead += count;
       });
-      for await (const rows of inBlocks(readListings(source, { now: new Date() }), (line, problem) => {
+      const rows = readListings(source, { now: new Date() });
+      for await (const block of inBlocks(file, rows, (line, problem) => {
         summary.bad += 1;
         bar.line(`${file}:${line}: ${problem}`);
       })) {
-        await scoreRows(file, rows);
-        showProgress(bar, bytesRead, summary, began);
+        const scoring = lanes.score(block);
+        scoring.catch(() => undefined); // heard when its turn comes
+        underWay.push(scoring);
+        if (underWay.length >= lanes.ahead) await writeFirst();
       }
     }
+    while (underWay.length > 0) await writeFirst();
     await writer.close();
   } catch (error) {
     await writer.discard();
@@ -88,9 +83,15 @@ export async function scoreFiles(options: ScoreOptions, classifier: Classifier):
   } finally {
     garbage.stop();
     bar.stop();
+    await lanes.close();
   }
   summary.seconds = (performance.now() - began) / 1000;
   return summary;
+}
+
+function threadsFor(bytes: number | null): number {
+  const small = bytes !== null && bytes < leastForThreads;
+  return small ? 1 : Math.min(availableParallelism(), mostThreads);
 }
 
 function showProgress(bar: ProgressBar, bytesRead: number, summary: ScoreSummary, began: number): void {
@@ -121,23 +122,26 @@ async function* counted(file: string, onBytes: (count: number) => void): AsyncGe
 }
 
 async function* inBlocks(
+  file: string,
   rows: ReturnType<typeof readListings>,
   onProblem: (line: number, problem: string) => void,
-): AsyncGenerator<Row[]> {
-  let block: Row[] = [];
+): AsyncGenerator<Block> {
+  let block: Block = { file, lines: [], ids: [], texts: [] };
   let units = 0;
   for await (const row of rows) {
     if (!('listing' in row)) {
       onProblem(row.line, row.problem);
       continue;
     }
-    block.push(row);
+    block.lines.push(row.line);
+    block.ids.push(row.id);
+    block.texts.push(row.listing.text);
     units += row.listing.text.length;
-    if (block.length >= rowsAtOnce || units >= unitsAtOnce) {
+    if (block.texts.length >= rowsAtOnce || units >= unitsAtOnce) {
       yield block;
-      block = [];
+      block = { file, lines: [], ids: [], texts: [] };
       units = 0;
     }
   }
-  if (block.length > 0) yield block;
+  if (block.texts.length > 0) yield block;
 }

@@ -8,6 +8,7 @@ export function isRecord(value: unknown): value is SourceRecord {
 
 /** The value at a path such as `owner.username`, or undefined. */
 export function at(record: SourceRecord, path: string): unknown {
+  if (!path.includes('.')) return Object.hasOwn(record, path) ? record[path] : undefined; // as nearly always
   let value: unknown = record;
   for (const key of path.split('.')) {
     if (Array.isArray(value)) value = value[Number(key)];
@@ -41,7 +42,7 @@ export function addressesAt(
   keys: readonly string[] = ['url'],
 ): string[] {
   const found = paths.flatMap((path) => addressesIn(at(record, path), keys));
-  return [...new Set(found)];
+  return found.length > 1 ? [...new Set(found)] : found;
 }
 
 function addressesIn(value: unknown, keys: readonly string[]): string[] {

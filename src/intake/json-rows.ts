@@ -26,7 +26,7 @@ function createCollector(maxRowBytes: number) {
     isEmpty: () => size === 0,
     /** The record, or what is wrong with it; starts the next one. */
     take(line: number): SourceRow | null {
-      const whole = Buffer.concat(parts);
+      const whole = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
       const over = size > maxRowBytes;
       parts = [];
       size = 0;

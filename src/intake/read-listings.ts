@@ -64,9 +64,8 @@ export async function* readListings(
 
 function readRecord(format: Format, record: SourceRecord, line: number, now: Date): IntakeRow {
   const { id, imageUrls, text, ...draft } = format.read(record);
-  const known = Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined));
   const parsed = parseListing(
-    { ...known, text: text ?? '', imageUrls: imageUrls.slice(0, maxImageUrls) },
+    { ...draft, text: text ?? '', imageUrls: imageUrls.slice(0, maxImageUrls) },
     now,
   );
   if (parsed.ok) return { line, id: id ?? null, listing: parsed.listing };
