@@ -134,8 +134,9 @@ async function readWeights(file: string, topology: z.infer<typeof Topology>): Pr
       `${file} does not have the tensors that ${modelFiles.topology} names; train the model again`,
     );
   }
-  // A copy, since a Buffer may start at an address that is not a multiple of four.
-  const numbers = new Float32Array(new Uint8Array(bytes).buffer);
+  // A copy only of a small Buffer, which may start at an address that is not a multiple of four.
+  const whole = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : Uint8Array.from(bytes);
+  const numbers = new Float32Array(whole.buffer, whole.byteOffset, total);
   let at = 0;
   const [e, hk, hb, ok, ob] = sizes.map((size) => {
     at += size;

@@ -1,4 +1,5 @@
 import type { Features, Vocabulary } from './features.ts';
+import { createRowSums } from './kernel/row-sums.ts';
 import type { Weights } from './weights.ts';
 
 /**
@@ -19,44 +20,35 @@ export type Pool = {
 
 /** A pool over these weights; what it remembers goes with the vocabulary that the features come with. */
 export function createPool({ embedding, dimensions }: Weights): Pool {
-  const whole = new Float32Array(dimensions);
+  const sums = createRowSums(embedding, dimensions);
   const part = new Float32Array(dimensions);
   let vocabulary: Vocabulary | null = null;
-  /** The sum of each word's rows, [words, dimensions], and whether it was made. */
-  let sums = new Float32Array(0);
-  let made = new Uint8Array(0);
+  /** Whether the sum of a word's rows is kept. */
+  let kept = new Uint8Array(1_024);
 
-  function addRow(sum: Float32Array, row: number, share: number): void {
-    const from = row * dimensions;
-    for (let d = 0; d < dimensions; d += 1) sum[d] = (sum[d] ?? 0) + share * (embedding[from + d] ?? 0);
-  }
-
-  /** Where the sum of a word's rows begins in `sums`. */
-  function sumOf(word: number, known: Vocabulary): number {
-    if (word >= made.length) makeRoom(2 * word + 1_024);
-    const at = word * dimensions;
-    if (made[word] === 0) {
-      const sum = sums.subarray(at, at + dimensions);
-      sum.fill(0);
-      for (const row of known.rowsOf(word)) addRow(sum, row, 1);
-      made[word] = 1;
+  /** Sees to it that the sums of a text's words are kept. */
+  function keepWords({ vocabulary: known, words, length }: Features): void {
+    if (known !== vocabulary) kept.fill(0);
+    vocabulary = known;
+    for (let at = 0; at < length; at += 1) {
+      const word = words[at] ?? 0;
+      if (word >= kept.length) {
+        const more = new Uint8Array(2 * word);
+        more.set(kept);
+        kept = more;
+      }
+      if (kept[word] === 1) continue;
+      const rows = known.rowsOf(word);
+      sums.clear();
+      sums.addRows(rows, rows.length);
+      sums.keep(word);
+      kept[word] = 1;
     }
-    return at;
   }
 
-  function makeRoom(words: number): void {
-    const moreSums = new Float32Array(words * dimensions);
-    const moreMade = new Uint8Array(words);
-    moreSums.set(sums);
-    moreMade.set(made);
-    sums = moreSums;
-    made = moreMade;
-  }
-
-  function follow(features: Features): Vocabulary {
-    if (features.vocabulary !== vocabulary) made.fill(0);
-    vocabulary = features.vocabulary;
-    return vocabulary;
+  function addShare(row: number, share: number): void {
+    const from = row * dimensions;
+    for (let d = 0; d < dimensions; d += 1) part[d] = (part[d] ?? 0) + share * (embedding[from + d] ?? 0);
   }
 
   function scaleOf(features: Features): number {
@@ -65,28 +57,19 @@ export function createPool({ embedding, dimensions }: Weights): Pool {
 
   return {
     write(features, target, at) {
-      const known = follow(features);
-      const { length, words, pairs } = features;
-      for (let word = 0; word < length; word += 1) sumOf(words[word] ?? 0, known);
-      whole.fill(0);
-      const wordSums = sums; // a constant, which the loop need not look up again
-      for (let word = 0; word < length; word += 1) {
-        const sum = (words[word] ?? 0) * dimensions;
-        const row = (pairs[word] ?? 0) * dimensions;
-        for (let d = 0; d < dimensions; d += 1)
-          whole[d] = (whole[d] ?? 0) + ((wordSums[sum + d] ?? 0) + (embedding[row + d] ?? 0));
-      }
-      const scale = scaleOf(features);
-      for (let d = 0; d < dimensions; d += 1) target[at + d] = (whole[d] ?? 0) * scale;
+      keepWords(features);
+      sums.clear();
+      sums.addKept(features.words, features.length);
+      sums.addRows(features.pairs, features.length);
+      sums.read(target, at, scaleOf(features));
     },
     part(features, index) {
-      const known = follow(features);
       if (index >= features.length) return part.fill(0);
-      const sum = sumOf(features.words[index] ?? 0, known);
-      part.set(sums.subarray(sum, sum + dimensions));
+      if (features.vocabulary !== vocabulary || kept[features.words[index] ?? 0] !== 1) keepWords(features);
+      sums.readKept(features.words[index] ?? 0, part);
       // The first word's pair, with the start of the text, is its own.
-      addRow(part, features.pairs[index] ?? 0, index === 0 ? 1 : 0.5);
-      if (index + 1 < features.length) addRow(part, features.pairs[index + 1] ?? 0, 0.5);
+      addShare(features.pairs[index] ?? 0, index === 0 ? 1 : 0.5);
+      if (index + 1 < features.length) addShare(features.pairs[index + 1] ?? 0, 0.5);
       const scale = scaleOf(features);
       for (let d = 0; d < dimensions; d += 1) part[d] = (part[d] ?? 0) * scale;
       return part;

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { AppError } from '../domain/app-error.ts';
 import type { Verdict } from '../domain/policy.ts';
 import { readListings } from '../intake/read-listings.ts';
-import { collectGarbage } from './collect-garbage.ts';
+import { holdYoungHeap } from './hold-young-heap.ts';
 import { type ProgressBar, startProgressBar } from './progress-bar.ts';
 import { openResultWriter } from './result-writer.ts';
 import { type LaneOptions, openLanes } from './score-lanes.ts';
@@ -37,9 +37,9 @@ export type ScoreSummary = { scored: number; bad: number; seconds: number } & Re
 export async function scoreFiles(options: ScoreOptions): Promise<ScoreSummary> {
   const files = options.files.length === 0 ? ['-'] : options.files;
   const bytes = await totalBytes(files);
+  holdYoungHeap();
   const lanes = await openLanes(options.threads ?? threadsFor(bytes), options);
   const bar = startProgressBar('scoring', bytes);
-  const garbage = collectGarbage();
   const writer = openResultWriter(options.out);
   const summary: ScoreSummary = { scored: 0, bad: 0, seconds: 0, flag: 0, watch: 0, clear: 0 };
   const began = performance.now();
@@ -81,7 +81,6 @@ export async function scoreFiles(options: ScoreOptions): Promise<ScoreSummary> {
     await writer.discard();
     throw error;
   } finally {
-    garbage.stop();
     bar.stop();
     await lanes.close();
   }

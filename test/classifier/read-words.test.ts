@@ -49,7 +49,7 @@ test('a reader that has forgotten all it knew reads as a new one does', () => {
   const extract = createFeatureExtractor({ buckets: 1 << 12, minGram: 3, maxGram: 5 });
   const flood = Array.from({ length: 20_000 }, (_, n) => `kata${n} ${n}pcs`).join(' ');
   const before = extract('bal segel murah').vocabulary;
-  for (const text of [flood, `${flood} b.a.l`, 'bal segel', '👕 35rb', flood.slice(70_000)]) {
+  for (const text of [flood, 'b.a.l segel', '👕 35rb', flood.slice(0, 999)]) {
     expect(JSON.stringify(read(text)) === JSON.stringify(createWordReader()(text))).toBe(true);
     const fresh = createFeatureExtractor({ buckets: 1 << 12, minGram: 3, maxGram: 5 });
     expect(allRows(extract(text)).join() === allRows(fresh(text)).join()).toBe(true);
