@@ -1,4 +1,7 @@
 #!/usr/bin/env node
-import { runCommandLine } from './commands/command-line.ts';
+import './compile-cache.ts';
+
+// Not a plain import: those are loaded before the line above is run.
+const { runCommandLine } = await import('./commands/command-line.ts');
 
 process.exitCode = await runCommandLine(process.argv);

@@ -39,17 +39,19 @@ export async function loadClassifier(options: {
 
 /** A classifier over a model that is in memory already, on the backend in use. */
 export function createClassifier(model: Model, backend: BackendName): Classifier {
-  const { weights, calibrations, policy, version } = model;
+  const { calibrations, policy, version } = model;
+  // Not the weights themselves: the pool and the network have copies where they are needed.
+  const { dimensions } = model.weights;
   const extract = createFeatureExtractor(model.features);
-  const pool = createPool(weights);
-  const network = createNetwork(weights);
+  const pool = createPool(model.weights);
+  const network = createNetwork(model.weights);
   let waiting: { text: string; resolve(score: Score): void; reject(error: unknown): void }[] = [];
 
   /** [texts, dimensions] */
   function pooledTexts(texts: readonly string[]): Float32Array {
-    const pooled = new Float32Array(texts.length * weights.dimensions);
+    const pooled = new Float32Array(texts.length * dimensions);
     texts.forEach((text, index) => {
-      pool.write(extract(text), pooled, index * weights.dimensions);
+      pool.write(extract(text), pooled, index * dimensions);
     });
     return pooled;
   }
@@ -70,7 +72,6 @@ export function createClassifier(model: Model, backend: BackendName): Classifier
 
   /** The slopes of one text, stretched as its log-odds are by calibration. [heads, dimensions] */
   function calibratedSlopes(slopes: Float32Array, index: number): Float32Array {
-    const { dimensions } = weights;
     const own = slopes.subarray(index * heads.length * dimensions, (index + 1) * heads.length * dimensions);
     calibrations.forEach(({ slope }, head) => {
       for (let at = head * dimensions; at < (head + 1) * dimensions; at += 1)

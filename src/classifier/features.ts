@@ -60,6 +60,14 @@ function mix(value: number): number {
   return Math.imul(value ^ (value >>> 15), 0x2c1b3c6d) >>> 0;
 }
 
+/** How many rows wordRows gives. */
+function countRows(text: string, { minGram, maxGram }: FeatureSettings): number {
+  const framed = Math.min(text.length, gramCharacters) + 2;
+  let count = 1;
+  for (let length = minGram; length <= maxGram; length += 1) count += Math.max(framed - length + 1, 0);
+  return count;
+}
+
 function wordRows(text: string, settings: FeatureSettings): readonly number[] {
   const { buckets, minGram, maxGram } = settings;
   const rows = [hash(text, 0, text.length, fnvOffset) % buckets];
@@ -72,27 +80,28 @@ function wordRows(text: string, settings: FeatureSettings): readonly number[] {
   return rows;
 }
 
-/** The rows and hashes of the words of a memory, made when a word is met. */
+/**
+ * The features of the words of a memory. Rows are made when asked for and not kept: a pool asks once, and they would be
+ * most of what is remembered.
+ */
 function createVocabulary(texts: readonly string[], settings: FeatureSettings) {
-  const rows: (readonly number[])[] = [];
+  let known = 0;
   let counts = new Int32Array(4_096);
   let hashes = new Int32Array(4_096);
   return {
-    rowsOf: (word: number) => rows[word] ?? [],
+    rowsOf: (word: number) => wordRows(texts[word] ?? '', settings),
     countOf: (word: number) => counts[word] ?? 0,
     hashOf: (word: number) => hashes[word] ?? 0,
     /** Takes in the words that the memory has learned since. */
     update(): void {
-      for (let word = rows.length; word < texts.length; word += 1) {
-        const text = texts[word] ?? '';
-        const own = wordRows(text, settings);
-        if (word >= counts.length) {
+      for (; known < texts.length; known += 1) {
+        const text = texts[known] ?? '';
+        if (known >= counts.length) {
           counts = twice(counts);
           hashes = twice(hashes);
         }
-        rows.push(own);
-        counts[word] = own.length;
-        hashes[word] = hash(text, 0, text.length, pairSeed);
+        counts[known] = countRows(text, settings);
+        hashes[known] = hash(text, 0, text.length, pairSeed);
       }
     },
   };

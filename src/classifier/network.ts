@@ -23,6 +23,7 @@ const rowsAtOnce = 1_024;
 /** Puts the dense layers' weights on the backend in use: pooled → hidden (relu) → one log-odds per head. */
 export function createNetwork(weights: Weights): Network {
   const { dimensions, hidden } = weights;
+  const outputWeights = weights.outputKernel.slice(); // a part of a file, all of which it would keep in memory
   const hiddenKernel = tf.tensor2d(weights.hiddenKernel, [dimensions, hidden]);
   const hiddenBias = tf.tensor1d(weights.hiddenBias);
   const outputKernel = tf.tensor2d(weights.outputKernel, [hidden, heads.length]);
@@ -50,7 +51,7 @@ export function createNetwork(weights: Weights): Network {
       for (let unit = 0; unit < hidden; unit += 1) {
         if ((units[text * hidden + unit] ?? 0) <= 0) continue;
         for (let head = 0; head < heads.length; head += 1) {
-          const out = weights.outputKernel[unit * heads.length + head] ?? 0;
+          const out = outputWeights[unit * heads.length + head] ?? 0;
           const at = ((from + text) * heads.length + head) * dimensions;
           for (let d = 0; d < dimensions; d += 1)
             slopes[at + d] = (slopes[at + d] ?? 0) + out * (unitRows[unit * dimensions + d] ?? 0);

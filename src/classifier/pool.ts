@@ -46,11 +46,6 @@ export function createPool({ embedding, dimensions }: Weights): Pool {
     }
   }
 
-  function addShare(row: number, share: number): void {
-    const from = row * dimensions;
-    for (let d = 0; d < dimensions; d += 1) part[d] = (part[d] ?? 0) + share * (embedding[from + d] ?? 0);
-  }
-
   function scaleOf(features: Features): number {
     return features.count > 0 ? 1 / Math.sqrt(features.count) : 0;
   }
@@ -68,8 +63,8 @@ export function createPool({ embedding, dimensions }: Weights): Pool {
       if (features.vocabulary !== vocabulary || kept[features.words[index] ?? 0] !== 1) keepWords(features);
       sums.readKept(features.words[index] ?? 0, part);
       // The first word's pair, with the start of the text, is its own.
-      addShare(features.pairs[index] ?? 0, index === 0 ? 1 : 0.5);
-      if (index + 1 < features.length) addShare(features.pairs[index + 1] ?? 0, 0.5);
+      sums.addShare(features.pairs[index] ?? 0, index === 0 ? 1 : 0.5, part);
+      if (index + 1 < features.length) sums.addShare(features.pairs[index + 1] ?? 0, 0.5, part);
       const scale = scaleOf(features);
       for (let d = 0; d < dimensions; d += 1) part[d] = (part[d] ?? 0) * scale;
       return part;

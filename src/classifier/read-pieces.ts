@@ -118,6 +118,15 @@ function readUnits(units: Uint16Array, length: number, pieces: Pieces, table: Fo
       count += 1;
     }
     next += added;
+    if (known === unitClass.letter) {
+      // The rest of a run of plain letters, which is what most of a text is.
+      const most = (from[count - 1] ?? 0) + maxPieceLength;
+      for (; at < length && next < most; at += 1, next += 1) {
+        const following = units[at] ?? 0;
+        if (classes[following] !== unitClass.letter) break;
+        folded[next] = foldedUnits[following] ?? 0;
+      }
+    }
     ends[count - 1] = at;
     to[count - 1] = next;
     open = kind !== pieceKind.symbol;

@@ -20,7 +20,7 @@ type Word = { text: string; start: number; end: number };
 export type WordReader = (text: string) => Word[];
 
 /** Pieces after which a new memory is begun; the bound keeps hostile text from filling the computer's. */
-const rememberedPieces = 32_768;
+const rememberedPieces = 131_072;
 
 /**
  * Makes the function that reads a text as words: folded, with broken words joined ("b a l", "t.h.r.i.f.t"), leet

@@ -15,7 +15,7 @@ export type Lanes = {
 };
 
 /** Blocks that wait in each thread, so that it has the next one when it is done. */
-const blocksPerThread = 3;
+const blocksPerThread = 2;
 
 /**
  * Opens lanes. With one thread, that is this one.

@@ -62,12 +62,9 @@ function ndjsonRows(
   const begin = `{"file":${JSON.stringify(file)},"line":`;
   const end = `,${JSON.stringify(versions).slice(1)}\n`;
   let rows = '';
-  scores.forEach((score, index) => {
+  scores.forEach(({ probability, elements: { clothing, used, imported, offered, bulk } }, index) => {
     const line = lines[index] ?? 0;
-    const probabilities = elements
-      .map((element) => `"${element}":${sixDecimals(score.elements[element])}`)
-      .join();
-    rows += `${begin}${line},"id":${JSON.stringify(ids[index] ?? line)},"probability":${sixDecimals(score.probability)},"verdict":"${verdicts[index]}",${probabilities}${end}`;
+    rows += `${begin}${line},"id":${JSON.stringify(ids[index] ?? line)},"probability":${sixDecimals(probability)},"verdict":"${verdicts[index]}","clothing":${sixDecimals(clothing)},"used":${sixDecimals(used)},"imported":${sixDecimals(imported)},"offered":${sixDecimals(offered)},"bulk":${sixDecimals(bulk)}${end}`;
   });
   return rows;
 }
@@ -92,6 +89,12 @@ function csvRows(
   return stringify(rows, { escape_formulas: true });
 }
 
-function sixDecimals(probability: number): number {
-  return Math.round(probability * 1e6) / 1e6;
+/** `000` to `999`, and the same after `0.`, with `1.000` at the end. */
+const threeDigits = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'));
+const threeDecimals = [...threeDigits.map((digits) => `0.${digits}`), '1.000'];
+
+/** A probability as `0.123456`: from tables, as to write a number in full took longer than to work it out. */
+function sixDecimals(probability: number): string {
+  const millionths = Math.round(probability * 1e6);
+  return `${threeDecimals[Math.floor(millionths / 1000)]}${threeDigits[millionths % 1000]}`;
 }

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { AppError } from '../domain/app-error.ts';
 import type { Verdict } from '../domain/policy.ts';
-import { readListings } from '../intake/read-listings.ts';
+import { readListingBlocks } from '../intake/read-listings.ts';
 import { holdYoungHeap } from './hold-young-heap.ts';
 import { type ProgressBar, startProgressBar } from './progress-bar.ts';
 import { openResultWriter } from './result-writer.ts';
@@ -11,7 +11,7 @@ import { type LaneOptions, openLanes } from './score-lanes.ts';
 import { type Block, headerOf, type ScoredBlock } from './score-rows.ts';
 
 /** Enough for the classifier to run at full speed, few enough to stay small in memory. */
-const rowsAtOnce = 256;
+const rowsAtOnce = 1_024;
 const unitsAtOnce = 1_000_000;
 
 /** Smaller inputs are done before more threads would have started. */
@@ -64,8 +64,8 @@ export async function scoreFiles(options: ScoreOptions): Promise<ScoreSummary> {
       const source = counted(file, (count) => {
         bytesRead += count;
       });
-      const rows = readListings(source, { now: new Date() });
-      for await (const block of inBlocks(file, rows, (line, problem) => {
+      const blocks = readListingBlocks(source, { now: new Date() });
+      for await (const block of inBlocks(file, blocks, (line, problem) => {
         summary.bad += 1;
         bar.line(`${file}:${line}: ${problem}`);
       })) {
@@ -122,24 +122,26 @@ async function* counted(file: string, onBytes: (count: number) => void): AsyncGe
 
 async function* inBlocks(
   file: string,
-  rows: ReturnType<typeof readListings>,
+  blocks: ReturnType<typeof readListingBlocks>,
   onProblem: (line: number, problem: string) => void,
 ): AsyncGenerator<Block> {
   let block: Block = { file, lines: [], ids: [], texts: [] };
   let units = 0;
-  for await (const row of rows) {
-    if (!('listing' in row)) {
-      onProblem(row.line, row.problem);
-      continue;
-    }
-    block.lines.push(row.line);
-    block.ids.push(row.id);
-    block.texts.push(row.listing.text);
-    units += row.listing.text.length;
-    if (block.texts.length >= rowsAtOnce || units >= unitsAtOnce) {
-      yield block;
-      block = { file, lines: [], ids: [], texts: [] };
-      units = 0;
+  for await (const rows of blocks) {
+    for (const row of rows) {
+      if (!('listing' in row)) {
+        onProblem(row.line, row.problem);
+        continue;
+      }
+      block.lines.push(row.line);
+      block.ids.push(row.id);
+      block.texts.push(row.listing.text);
+      units += row.listing.text.length;
+      if (block.texts.length >= rowsAtOnce || units >= unitsAtOnce) {
+        yield block;
+        block = { file, lines: [], ids: [], texts: [] };
+        units = 0;
+      }
     }
   }
   if (block.texts.length > 0) yield block;

@@ -14,13 +14,14 @@ export function separatorOf(header: string): ',' | ';' | '\t' {
 
 /**
  * Records of a CSV file with a header; `line` is the line where the record begins. A quote that is never closed, or
- * a record over the bound, ends the file: everything before it is given, and one problem names the line.
+ * a record over the bound, ends the file: everything before it is given, and one problem names the line. Gives the rows
+ * of a piece at once.
  */
 export async function* csvRows(
   source: AsyncIterable<Uint8Array>,
   separator: string,
   maxRowBytes: number,
-): AsyncGenerator<SourceRow> {
+): AsyncGenerator<SourceRow[]> {
   let waiting: { record: readonly unknown[]; lines: number }[] = [];
   let failure: unknown = null;
   const parser = parse({
@@ -44,8 +45,9 @@ export async function* csvRows(
   let header: string[] | null = null;
   let line = 1;
 
-  function* take(): Generator<SourceRow> {
+  function take(): SourceRow[] {
     const records = waiting;
+    const rows: SourceRow[] = [];
     waiting = [];
     for (const { record, lines } of records) {
       // `lines` is where the record ends; the next one begins after it.
@@ -53,15 +55,16 @@ export async function* csvRows(
       line = lines + 1;
       const cells = decode(record);
       if (cells === null)
-        yield { line: begins, problem: 'the row is not valid UTF-8; save the file as UTF-8' };
+        rows.push({ line: begins, problem: 'the row is not valid UTF-8; save the file as UTF-8' });
       else if (header === null) header = cells.map((name) => name.trim());
-      else yield toRow(header, cells, begins);
+      else rows.push(toRow(header, cells, begins));
     }
+    return rows;
   }
 
   for await (const piece of source) {
     await new Promise<void>((resolve) => parser.write(piece, () => resolve()));
-    yield* take();
+    yield take();
     if (failure !== null) break;
   }
   if (failure === null) {
@@ -69,11 +72,11 @@ export async function* csvRows(
     await finished(parser).catch((error: unknown) => {
       failure ??= error;
     });
-    yield* take();
+    yield take();
   }
   if (failure === null) return;
   if (!(failure instanceof CsvError)) throw failure;
-  yield { line, problem: explain(failure, maxRowBytes) };
+  yield [{ line, problem: explain(failure, maxRowBytes) }];
 }
 
 /** With `encoding: null` cells are bytes, whatever csv-parse's types say. */

@@ -53,37 +53,39 @@ function parseRecord(bytes: Uint8Array, line: number): SourceRow | null {
   }
 }
 
-/** One JSON object per line; `line` is the line's number. A bad line harms no other. */
+/** One JSON object per line; `line` is the line's number. A bad line harms no other. Gives the rows of a piece at once. */
 export async function* ndjsonRows(
   source: AsyncIterable<Uint8Array>,
   maxRowBytes: number,
-): AsyncGenerator<SourceRow> {
+): AsyncGenerator<SourceRow[]> {
   const collector = createCollector(maxRowBytes);
   let line = 1;
   for await (const piece of source) {
+    const rows: SourceRow[] = [];
     let from = 0;
     for (let end = piece.indexOf(byte.newline); end !== -1; end = piece.indexOf(byte.newline, from)) {
       collector.add(piece.subarray(from, end));
       from = end + 1;
       const row = collector.take(line);
-      if (row !== null) yield row;
+      if (row !== null) rows.push(row);
       line += 1;
     }
     if (from < piece.byteLength) collector.add(piece.subarray(from));
+    yield rows;
   }
   const last = collector.take(line);
-  if (last !== null) yield last;
+  if (last !== null) yield [last];
 }
 
 /**
  * JSON objects that stand in one array, or one after the other; `line` is the record's number in the file. Cuts
  * them out by their brackets alone, so that a file of any size and depth needs the memory of one record, which no
- * streaming parser promises.
+ * streaming parser promises. Gives the rows of a piece at once.
  */
 export async function* jsonRows(
   source: AsyncIterable<Uint8Array>,
   maxRowBytes: number,
-): AsyncGenerator<SourceRow> {
+): AsyncGenerator<SourceRow[]> {
   const collector = createCollector(maxRowBytes);
   let number = 1;
   let depth = 0;
@@ -92,6 +94,7 @@ export async function* jsonRows(
   /** Depth at which a record begins: inside the outer array, or at the top. */
   let top = -1;
   for await (const piece of source) {
+    const rows: SourceRow[] = [];
     let from = 0;
     for (let at = 0; at < piece.byteLength; at += 1) {
       const unit = piece[at];
@@ -116,19 +119,21 @@ export async function* jsonRows(
           collector.add(piece.subarray(from, at + 1));
           from = at + 1;
           const row = collector.take(number);
-          if (row !== null) yield row;
+          if (row !== null) rows.push(row);
           number += 1;
         } else if (depth < top) {
           const rest = collector.take(number);
-          if (rest !== null && !('record' in rest)) yield rest;
+          if (rest !== null && !('record' in rest)) rows.push(rest);
+          yield rows;
           return;
         }
       } else if (unit === byte.comma && depth === top) from = collectBetween(collector, piece, from, at);
     }
     if (from < piece.byteLength && top !== -1) collector.add(piece.subarray(from));
+    yield rows;
   }
   if (depth > 0)
-    yield { line: number, problem: 'the file ends in the middle of this record; it was cut off' };
+    yield [{ line: number, problem: 'the file ends in the middle of this record; it was cut off' }];
 }
 
 /** Throws away the comma between two records, and whatever stood before it that was no object. */

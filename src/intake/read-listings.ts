@@ -38,25 +38,42 @@ export async function* readListings(
   source: AsyncIterable<Uint8Array>,
   options: ReadOptions,
 ): AsyncGenerator<IntakeRow> {
+  for await (const rows of readListingBlocks(source, options)) yield* rows;
+}
+
+/**
+ * The same, with the listings of each piece of the file at once: to wait for every single one takes as long as to read
+ * it.
+ *
+ * @throws AppError FORMAT_UNKNOWN or INPUT_COMPRESSED
+ */
+export async function* readListingBlocks(
+  source: AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): AsyncGenerator<IntakeRow[]> {
   const { head, whole } = await peek(source);
   let format: Format | null = null;
   let unknown: { line: number; record: SourceRecord }[] = [];
-  for await (const row of cut(head, whole, options.maxRowBytes ?? standardMaxRowBytes)) {
-    if (!('record' in row)) {
-      yield { line: row.line, id: null, problem: row.problem };
-      continue;
+  for await (const block of cut(head, whole, options.maxRowBytes ?? standardMaxRowBytes)) {
+    const read: IntakeRow[] = [];
+    for (const row of block) {
+      if (!('record' in row)) {
+        read.push({ line: row.line, id: null, problem: row.problem });
+        continue;
+      }
+      // Each record anew, since files of several scrapers are put together; one that fits none is read as its neighbour.
+      format = recogniseFormat(row.record) ?? format;
+      if (format === null) {
+        unknown.push(row);
+        if (unknown.length >= unknownAtStart) throw unknownFormat(Object.keys(unknown[0]?.record ?? {}));
+        continue;
+      }
+      for (const { line, record } of unknown) read.push(readRecord(format, record, line, options.now));
+      unknown = [];
+      for (const record of format.unwrap?.(row.record) ?? [row.record])
+        read.push(readRecord(format, record, row.line, options.now));
     }
-    // Each record anew, since files of several scrapers are put together; one that fits none is read as its neighbour.
-    format = recogniseFormat(row.record) ?? format;
-    if (format === null) {
-      unknown.push(row);
-      if (unknown.length >= unknownAtStart) break;
-      continue;
-    }
-    for (const { line, record } of unknown) yield readRecord(format, record, line, options.now);
-    unknown = [];
-    for (const record of format.unwrap?.(row.record) ?? [row.record])
-      yield readRecord(format, record, row.line, options.now);
+    yield read;
   }
   const [first] = unknown;
   if (first !== undefined) throw unknownFormat(Object.keys(first.record));
@@ -110,7 +127,11 @@ async function peek(
   return { head, whole: whole() };
 }
 
-function cut(head: Buffer, whole: AsyncIterable<Uint8Array>, maxRowBytes: number): AsyncIterable<SourceRow> {
+function cut(
+  head: Buffer,
+  whole: AsyncIterable<Uint8Array>,
+  maxRowBytes: number,
+): AsyncIterable<SourceRow[]> {
   if (head[0] === 0x1f && head[1] === 0x8b) {
     throw new AppError('INPUT_COMPRESSED', 415, 'the input is gzip; uncompress it first');
   }

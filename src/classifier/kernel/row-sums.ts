@@ -15,6 +15,8 @@ export type RowSums = {
   read(target: Float32Array, at: number, scale: number): void;
   /** Writes the sum that is kept with a word to the beginning of `target`. */
   readKept(word: number, target: Float32Array): void;
+  /** Adds an embedding row, times `share`, to `target`. */
+  addShare(row: number, share: number, target: Float32Array): void;
 };
 
 type Kernel = {
@@ -80,6 +82,10 @@ export function createRowSums(embedding: Float32Array, dimensions: number): RowS
     readKept(word, target) {
       const from = kept + word * lanes;
       for (let d = 0; d < dimensions; d += 1) target[d] = floats[from + d] ?? 0;
+    },
+    addShare(row, share, target) {
+      const from = rows + row * lanes;
+      for (let d = 0; d < dimensions; d += 1) target[d] = (target[d] ?? 0) + share * (floats[from + d] ?? 0);
     },
   };
 }
