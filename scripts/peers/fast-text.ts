@@ -33,7 +33,7 @@ export function learnFastText(examples: readonly Example[], folder: string): Pee
   const options = Object.entries(settings).flatMap(([name, value]) => [`-${name}`, String(value)]);
   runProgram([fastText, 'supervised', '-input', file, '-output', model, ...options]);
 
-  function prepareRace(texts: readonly string[]): Racer {
+  function prepareRacer(texts: readonly string[]): Racer {
     const input = join(folder, 'fasttext-texts.txt');
     writeLines(input, texts.map(toLine));
     return {
@@ -43,11 +43,11 @@ export function learnFastText(examples: readonly Example[], folder: string): Pee
     };
   }
   function score(texts: readonly string[]): number[] {
-    const { command, output } = prepareRace(texts);
+    const { command, output } = prepareRacer(texts);
     runProgram(command, output);
     return readLines(output).map(readProbability);
   }
-  return { name: 'fastText', score, prepareRace };
+  return { name: 'fastText', score, prepareRace: (texts) => ({ fastText: prepareRacer(texts) }) };
 }
 
 /** As fastText wants a text: words apart by single spaces, on one line. */

@@ -4,8 +4,8 @@ import type { LabelledRow } from '../../src/classifier/corpus.ts';
 /** A text whose truth is known. */
 export type Example = Pick<LabelledRow, 'text' | 'label'>;
 
-/** A whole process that scores a file, to be timed. */
-export type Racer = { command: string[]; output: string; printsProbabilities: boolean };
+/** A whole process that scores a file, to be timed: on the processors it asks for, one unless it says more. */
+export type Racer = { command: string[]; output: string; printsProbabilities: boolean; processors?: number };
 
 /** Something that gives texts the probability of being an offer. */
 export type Peer = {
@@ -15,8 +15,10 @@ export type Peer = {
   flagAt?: number;
   /** A threshold in the peer's own words; without it two digits. */
   describeThreshold?(flagAt: number): string;
-  /** Writes the texts as the peer wants them; without it the peer has no process to time. */
-  prepareRace?(texts: readonly string[]): Racer;
+  /**
+   * Writes the texts as the peer wants them, and names what is to be timed; without it the peer has no process to time.
+   */
+  prepareRace?(texts: readonly string[]): Record<string, Racer>;
 };
 
 /** A peer with its probabilities calibrated on the validation authors, as saring's are. */

@@ -25,8 +25,16 @@ export function saringPeer(classifier: Classifier, folder: string): Peer {
         input,
         texts.map((text, index) => ({ id: `n${index}`, text })),
       );
-      const command = [process.execPath, saringMain, 'score', input, '--out', output];
-      return { command, output, printsProbabilities: false };
+      const command = [process.execPath, saringMain, 'score', input, '--out', output, '--threads'];
+      return {
+        saring: { command: [...command, '1'], output, printsProbabilities: false },
+        'saring, 2 threads': {
+          command: [...command, '2'],
+          output,
+          printsProbabilities: false,
+          processors: 2,
+        },
+      };
     },
   };
 }

@@ -17,7 +17,7 @@ export function learnScikitLearn(examples: readonly Example[], folder: string): 
   );
   runProgram([python, script, 'train', file, model]);
 
-  function prepareRace(texts: readonly string[]): Racer {
+  function prepareRacer(texts: readonly string[]): Racer {
     const input = join(folder, 'sklearn-texts.ndjson');
     const output = join(folder, 'sklearn-probabilities.txt');
     writeNdjson(
@@ -27,9 +27,9 @@ export function learnScikitLearn(examples: readonly Example[], folder: string): 
     return { command: [python, script, 'predict', model, input, output], output, printsProbabilities: false };
   }
   function score(texts: readonly string[]): number[] {
-    const { command, output } = prepareRace(texts);
+    const { command, output } = prepareRacer(texts);
     runProgram(command);
     return readLines(output).map(Number);
   }
-  return { name: 'scikit-learn', score, prepareRace };
+  return { name: 'scikit-learn', score, prepareRace: (texts) => ({ 'scikit-learn': prepareRacer(texts) }) };
 }

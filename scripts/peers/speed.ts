@@ -8,15 +8,15 @@ const rounds = 3;
 /** Posts per second of each round: of the whole process, and of its prediction alone where it tells that. */
 type Lap = { whole: number; prediction: number | null };
 
-/** Posts per second of the peers that are processes, in interleaved rounds on one processor. */
+/** Posts per second of the peers that are processes, in interleaved rounds. */
 export function speedTable(peers: readonly Peer[], texts: readonly string[]): string {
-  const processor = firstProcessor();
-  const racers = peers.flatMap((peer) => {
-    const racer = peer.prepareRace?.(texts);
-    return racer === undefined ? [] : { name: peer.name, racer, laps: [] as Lap[] };
-  });
+  const processors = allowedProcessors();
+  const racers = peers
+    .flatMap((peer) => Object.entries(peer.prepareRace?.(texts) ?? {}))
+    .filter(([, racer]) => (racer.processors ?? 1) <= processors.length)
+    .map(([name, racer]) => ({ name, racer, laps: [] as Lap[] }));
   for (let round = 0; round < rounds; round += 1) {
-    for (const { racer, laps } of racers) laps.push(race(racer, texts.length, processor));
+    for (const { racer, laps } of racers) laps.push(race(racer, texts.length, processors));
   }
   const standard = racers.find(({ name }) => name === 'fastText')?.laps ?? [];
   const rows = racers.map(({ name, laps }) => {
@@ -38,16 +38,24 @@ export function speedTable(peers: readonly Peer[], texts: readonly string[]): st
   );
 }
 
-/** The first processor this process may use: to share one is the only way to hold Node's helpers to one thread. */
-function firstProcessor(): string {
+/** The processors this process may use: to share one is the only way to hold Node's helpers to one thread. */
+function allowedProcessors(): string[] {
   const status = readFileSync('/proc/self/status', 'utf8');
-  return /^Cpus_allowed_list:\s*(\d+)/m.exec(status)?.[1] ?? '0';
+  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '0';
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
+  });
 }
 
-function race({ command, output, printsProbabilities }: Racer, count: number, processor: string): Lap {
+function race(
+  { command, output, printsProbabilities, processors = 1 }: Racer,
+  count: number,
+  allowed: readonly string[],
+): Lap {
   const began = performance.now();
   const printed = runProgram(
-    ['taskset', '--cpu-list', processor, ...command],
+    ['taskset', '--cpu-list', allowed.slice(0, processors).join(), ...command],
     printsProbabilities ? output : undefined,
   );
   const seconds = (performance.now() - began) / 1000;

@@ -73,7 +73,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .argument('[files...]', 'NDJSON, CSV or what a scraper wrote; - is standard input', [])
     .option('-o, --out <file>', 'write results here instead of to standard output; .csv or .ndjson')
     .addOption(new Option('-f, --format <format>', 'format of the results').choices([...resultFormats]))
-    .option('-t, --threads <count>', 'threads that score (default: by the size of the input)', wholeNumber)
+    .option('-t, --threads <count>', 'threads that score (default: by the size of the files)', wholeNumber)
     .action(
       async (files: string[], options: { out?: string; format?: 'ndjson' | 'csv'; threads?: number }) => {
         const { scoreFiles } = await import('./score.ts');

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { BackendChoice } from '../classifier/backend.ts';
 import { AppError } from '../domain/app-error.ts';
@@ -74,10 +73,7 @@ function openThread(options: LaneOptions) {
       return answer.promise;
     },
     async close(): Promise<void> {
-      if (failure !== null) return;
-      const ended = once(thread, 'exit');
       await thread.terminate();
-      await ended;
     },
   };
 }

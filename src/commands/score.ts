@@ -21,7 +21,7 @@ const mostThreads = 4;
 export type ScoreOptions = LaneOptions & {
   files: string[];
   out: string | null;
-  /** Threads that score; null lets the size of the input and the machine's processors decide. */
+  /** Threads that score; null lets the size of the files and the machine's processors decide. */
   threads: number | null;
 };
 
@@ -88,9 +88,9 @@ export async function scoreFiles(options: ScoreOptions): Promise<ScoreSummary> {
   return summary;
 }
 
+/** Of standard input nobody knows the size, so that its first score comes soon. */
 function threadsFor(bytes: number | null): number {
-  const small = bytes !== null && bytes < leastForThreads;
-  return small ? 1 : Math.min(availableParallelism(), mostThreads);
+  return bytes === null || bytes < leastForThreads ? 1 : Math.min(availableParallelism(), mostThreads);
 }
 
 function showProgress(bar: ProgressBar, bytesRead: number, summary: ScoreSummary, began: number): void {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -75,6 +75,35 @@ test('scores all samples of all formats in one call', async () => {
   expect([code, out.trim().split('\n').length]).toEqual([0, 44]);
   expect(err).toContain('0 bad');
 });
+
+test('several threads give the same results in the same order as one, and their errors are plain, too', async () => {
+  const folder = emptyFolder();
+  const file = join(folder, 'many.ndjson');
+  const lines = Array.from({ length: 5_000 }, (_, n) =>
+    JSON.stringify({ id: n, text: `bal segel ${n} pcs` }),
+  );
+  writeFileSync(file, `${lines.join('\n')}\nno json\n`);
+  const results = await Promise.all(
+    ['1', '3'].map(async (threads) => {
+      const out = join(folder, `${threads}.csv`);
+      const { code, err } = await runSaring(['score', file, '--out', out, '--threads', threads]);
+      expect([code, err]).toEqual([0, expect.stringContaining('5000 scored')]);
+      expect(err).toContain(`${file}:5001: the record is not valid JSON`);
+      return readFileSync(out, 'utf8');
+    }),
+  );
+  expect(results[0]?.split('\n')).toHaveLength(5_002);
+  expect(results[0] === results[1]).toBe(true);
+  const models = join(folder, 'models');
+  cpSync(join(samples, '../../models'), models, { recursive: true });
+  const [version = ''] = readdirSync(models).filter((name) => name.startsWith('bag-'));
+  writeFileSync(join(models, version, 'weights.bin'), 'short');
+  const broken = await runSaring(['score', file, '--threads', '2'], {
+    env: { SARING_MODELS: models, SARING_MODEL: version },
+  });
+  expect(broken.code).toBe(1);
+  expect(broken.err).toMatch(/^saring: .*weights\.bin does not have the tensors .*\n$/);
+}, 30_000);
 
 test('wrong use and wrong configuration end with one line that says what to do', async () => {
   expect(await runSaring(['score', '--format', 'xml'])).toMatchObject({
