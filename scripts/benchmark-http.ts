@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import autocannon from 'autocannon';
+import { median } from './median.ts';
 
 const [rounds = 5, seconds = 4, connections = 32] = process.argv.slice(2).map(Number);
 const text =
@@ -54,10 +55,6 @@ async function measure(url: string): Promise<number> {
   if (result.non2xx > 0 || result.errors > 0)
     throw new Error(`${result.non2xx} refusals, ${result.errors} errors from ${url}`);
   return result.requests.average;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 const score = `${service.address}/v1/score`;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { median } from '../median.ts';
 import { markdownTable } from './markdown-table.ts';
 import type { Peer, Racer } from './peer.ts';
 import { readLines, runProgram } from './run-program.ts';
@@ -63,8 +64,4 @@ function race(
   if (results !== count) throw new Error(`${command.join(' ')} gave ${results} results`);
   const prediction = printsProbabilities ? undefined : / in ([\d.]+) s$/m.exec(printed)?.[1];
   return { whole: count / seconds, prediction: prediction === undefined ? null : count / Number(prediction) };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

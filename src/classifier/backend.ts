@@ -5,7 +5,10 @@ import { AppError } from '../domain/app-error.ts';
 
 /** What runs TensorFlow.js' operations. */
 export type BackendName = 'native' | 'wasm' | 'js';
-/** `auto` takes native if it loads, else WebAssembly, else JavaScript. */
+/**
+ * `auto` takes WebAssembly, or JavaScript where that does not load. Never native: it starts later and takes more memory
+ * for no more speed, as this network is small.
+ */
 export type BackendChoice = 'auto' | BackendName;
 
 /**
@@ -51,7 +54,7 @@ async function activate(name: string): Promise<void> {
  * @throws AppError BACKEND_UNAVAILABLE when the one asked for does not load, or with `auto` none does
  */
 export async function useBackend(choice: BackendChoice): Promise<BackendName> {
-  const candidates: BackendName[] = choice === 'auto' ? ['native', 'wasm', 'js'] : [choice];
+  const candidates: BackendName[] = choice === 'auto' ? ['wasm', 'js'] : [choice];
   let cause: unknown;
   for (const name of candidates) {
     try {
