@@ -73,15 +73,20 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .argument('[files...]', 'NDJSON, CSV or what a scraper wrote; - is standard input', [])
     .option('-o, --out <file>', 'write results here instead of to standard output; .csv or .ndjson')
     .addOption(new Option('-f, --format <format>', 'format of the results').choices([...resultFormats]))
+    .option('-l, --lines', 'take each line for the text of one listing', false)
     .option('-t, --threads <count>', 'threads that score (default: by the size of the files)', wholeNumber)
     .action(
-      async (files: string[], options: { out?: string; format?: 'ndjson' | 'csv'; threads?: number }) => {
+      async (
+        files: string[],
+        options: { out?: string; format?: 'ndjson' | 'csv'; lines: boolean; threads?: number },
+      ) => {
         const { scoreFiles } = await import('./score.ts');
         const { models } = config();
         const { scored, bad, flag, watch, clear, seconds } = await scoreFiles({
           files,
           out: options.out ?? null,
           format: options.format ?? (options.out?.endsWith('.csv') === true ? 'csv' : 'ndjson'),
+          lines: options.lines,
           threads: options.threads ?? null,
           modelDir: await currentModelDir(models.dir, models.version),
           backend: models.backend,

@@ -20,6 +20,8 @@ const mostThreads = 4;
 
 export type ScoreOptions = LaneOptions & {
   files: string[];
+  /** Whether each line of the files is a text, rather than a record of some format. */
+  lines: boolean;
   out: string | null;
   /** Threads that score; null lets the size of the files and the machine's processors decide. */
   threads: number | null;
@@ -64,7 +66,7 @@ export async function scoreFiles(options: ScoreOptions): Promise<ScoreSummary> {
       const source = counted(file, (count) => {
         bytesRead += count;
       });
-      const blocks = readListingBlocks(source, { now: new Date() });
+      const blocks = readListingBlocks(source, { now: new Date(), lines: options.lines });
       for await (const block of inBlocks(file, blocks, (line, problem) => {
         summary.bad += 1;
         bar.line(`${file}:${line}: ${problem}`);

@@ -1,8 +1,9 @@
+import { createCollector } from './collect-record.ts';
 import { isRecord } from './fields.ts';
-import { type SourceRow, tooLong } from './source-row.ts';
+import { lineRows } from './line-rows.ts';
+import type { SourceRow } from './source-row.ts';
 
 const byte = {
-  newline: 0x0a,
   quote: 0x22,
   backslash: 0x5c,
   openBrace: 0x7b,
@@ -11,38 +12,7 @@ const byte = {
   closeBracket: 0x5d,
   comma: 0x2c,
 };
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-
-/** Collects the bytes of one record up to the bound and forgets the rest. */
-function createCollector(maxRowBytes: number) {
-  let parts: Uint8Array[] = [];
-  let size = 0;
-  return {
-    add(part: Uint8Array) {
-      size += part.byteLength;
-      if (size <= maxRowBytes) parts.push(part);
-      else parts = [];
-    },
-    isEmpty: () => size === 0,
-    /** The record, or what is wrong with it; starts the next one. */
-    take(line: number): SourceRow | null {
-      const whole = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
-      const over = size > maxRowBytes;
-      parts = [];
-      size = 0;
-      return over ? { line, problem: tooLong(maxRowBytes) } : parseRecord(whole, line);
-    },
-  };
-}
-
-function parseRecord(bytes: Uint8Array, line: number): SourceRow | null {
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    return { line, problem: 'the record is not valid UTF-8; save the file as UTF-8' };
-  }
-  if (text.trim() === '') return null;
+function parseRecord(text: string, line: number): SourceRow {
   try {
     const value: unknown = JSON.parse(text);
     return isRecord(value)
@@ -53,28 +23,12 @@ function parseRecord(bytes: Uint8Array, line: number): SourceRow | null {
   }
 }
 
-/** One JSON object per line; `line` is the line's number. A bad line harms no other. Gives the rows of a piece at once. */
-export async function* ndjsonRows(
+/** One JSON object per line: see lineRows. */
+export function ndjsonRows(
   source: AsyncIterable<Uint8Array>,
   maxRowBytes: number,
 ): AsyncGenerator<SourceRow[]> {
-  const collector = createCollector(maxRowBytes);
-  let line = 1;
-  for await (const piece of source) {
-    const rows: SourceRow[] = [];
-    let from = 0;
-    for (let end = piece.indexOf(byte.newline); end !== -1; end = piece.indexOf(byte.newline, from)) {
-      collector.add(piece.subarray(from, end));
-      from = end + 1;
-      const row = collector.take(line);
-      if (row !== null) rows.push(row);
-      line += 1;
-    }
-    if (from < piece.byteLength) collector.add(piece.subarray(from));
-    yield rows;
-  }
-  const last = collector.take(line);
-  if (last !== null) yield [last];
+  return lineRows(source, maxRowBytes, parseRecord);
 }
 
 /**
@@ -86,7 +40,7 @@ export async function* jsonRows(
   source: AsyncIterable<Uint8Array>,
   maxRowBytes: number,
 ): AsyncGenerator<SourceRow[]> {
-  const collector = createCollector(maxRowBytes);
+  const collector = createCollector(maxRowBytes, parseRecord);
   let number = 1;
   let depth = 0;
   let inString = false;

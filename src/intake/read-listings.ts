@@ -5,6 +5,7 @@ import type { SourceRecord } from './fields.ts';
 import type { Format } from './format.ts';
 import { formats, recogniseFormat } from './formats.ts';
 import { jsonRows, ndjsonRows } from './json-rows.ts';
+import { lineRows } from './line-rows.ts';
 import { type SourceRow, standardMaxRowBytes } from './source-row.ts';
 
 /**
@@ -20,6 +21,8 @@ export type ReadOptions = {
   now: Date;
   /** Most bytes of one record; default 1 MiB. */
   maxRowBytes?: number;
+  /** Takes each line for the text of a listing, whatever it looks like; default false. */
+  lines?: boolean;
 };
 
 /** Records without a known format, from the start of a file on, after which the file is refused. */
@@ -52,9 +55,18 @@ export async function* readListingBlocks(
   options: ReadOptions,
 ): AsyncGenerator<IntakeRow[]> {
   const { head, whole } = await peek(source);
+  const maxRowBytes = options.maxRowBytes ?? standardMaxRowBytes;
+  if (options.lines === true) {
+    refuseOthers(head);
+    for await (const rows of lineRows(whole, maxRowBytes, (text, line) => ({ line, record: { text } })))
+      yield rows.map((row) =>
+        'record' in row ? toListing(row.line, null, row.record, options.now) : { id: null, ...row },
+      );
+    return;
+  }
   let format: Format | null = null;
   let unknown: { line: number; record: SourceRecord }[] = [];
-  for await (const block of cut(head, whole, options.maxRowBytes ?? standardMaxRowBytes)) {
+  for await (const block of cut(head, whole, maxRowBytes)) {
     const read: IntakeRow[] = [];
     for (const row of block) {
       if (!('record' in row)) {
@@ -81,13 +93,15 @@ export async function* readListingBlocks(
 
 function readRecord(format: Format, record: SourceRecord, line: number, now: Date): IntakeRow {
   const { id, imageUrls, text, ...draft } = format.read(record);
-  const parsed = parseListing(
-    { ...draft, text: text ?? '', imageUrls: imageUrls.slice(0, maxImageUrls) },
-    now,
-  );
-  if (parsed.ok) return { line, id: id ?? null, listing: parsed.listing };
+  const listing = { ...draft, text: text ?? '', imageUrls: imageUrls.slice(0, maxImageUrls) };
+  return toListing(line, id ?? null, listing, now);
+}
+
+function toListing(line: number, id: string | null, input: unknown, now: Date): IntakeRow {
+  const parsed = parseListing(input, now);
+  if (parsed.ok) return { line, id, listing: parsed.listing };
   const problem = parsed.issues.map(({ field, message }) => `${field} ${message}`).join('; ');
-  return { line, id: id ?? null, problem };
+  return { line, id, problem };
 }
 
 function unknownFormat(fields: readonly string[]): AppError {
@@ -127,11 +141,8 @@ async function peek(
   return { head, whole: whole() };
 }
 
-function cut(
-  head: Buffer,
-  whole: AsyncIterable<Uint8Array>,
-  maxRowBytes: number,
-): AsyncIterable<SourceRow[]> {
+/** Throws on what is no text in UTF-8. */
+function refuseOthers(head: Buffer): void {
   if (head[0] === 0x1f && head[1] === 0x8b) {
     throw new AppError('INPUT_COMPRESSED', 415, 'the input is gzip; uncompress it first');
   }
@@ -144,7 +155,15 @@ function cut(
       'the input is not text in UTF-8; save it as CSV (UTF-8) or JSON first',
     );
   }
-  const start = text.trimStart();
+}
+
+function cut(
+  head: Buffer,
+  whole: AsyncIterable<Uint8Array>,
+  maxRowBytes: number,
+): AsyncIterable<SourceRow[]> {
+  refuseOthers(head);
+  const start = head.toString('utf8').trimStart();
   if (start.startsWith('[')) return jsonRows(whole, maxRowBytes);
   if (start.startsWith('{'))
     return isOneLine(start) ? ndjsonRows(whole, maxRowBytes) : jsonRows(whole, maxRowBytes);
