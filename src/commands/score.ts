@@ -4,7 +4,6 @@ import { availableParallelism } from 'node:os';
 import { AppError } from '../domain/app-error.ts';
 import type { Verdict } from '../domain/policy.ts';
 import { readListingBlocks } from '../intake/read-listings.ts';
-import { holdYoungHeap } from './hold-young-heap.ts';
 import { type ProgressBar, startProgressBar } from './progress-bar.ts';
 import { openResultWriter } from './result-writer.ts';
 import { type LaneOptions, openLanes } from './score-lanes.ts';
@@ -39,7 +38,6 @@ export type ScoreSummary = { scored: number; bad: number; seconds: number } & Re
 export async function scoreFiles(options: ScoreOptions): Promise<ScoreSummary> {
   const files = options.files.length === 0 ? ['-'] : options.files;
   const bytes = await totalBytes(files);
-  holdYoungHeap();
   const lanes = await openLanes(options.threads ?? threadsFor(bytes), options);
   const bar = startProgressBar('scoring', bytes);
   const writer = openResultWriter(options.out);
