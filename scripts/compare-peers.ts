@@ -26,8 +26,8 @@ import { speedTable } from './peers/speed.ts';
 import { learnedFromTheSame, readBackground } from './peers/training-data.ts';
 
 const corpusDir = join(import.meta.dirname, '../data/corpus');
-/** A night's listings. */
-const speedRows = 100_000;
+/** Three nights' listings. */
+const speedRows = 300_000;
 
 function checkPeersAreInstalled(): void {
   const missing = [
@@ -91,7 +91,7 @@ async function compare(backgroundFile: string | null, folder: string): Promise<v
   const texts = Array.from({ length: speedRows }, (_, index) => distinct[index % distinct.length] ?? '');
   say(
     '### Speed: whole processes on one processor unless it says more, start included, text file to probabilities file',
-    `${speedRows} rows: ${distinct.length} texts again and again. saring writes the elements too; fastText’s file was lower-cased beforehand.`,
+    `${speedRows} rows: ${distinct.length} texts again and again. saring writes the elements too; fastText’s file was lower-cased beforehand. Where it says no more, texts are lines of a file.`,
     speedTable(contestants, texts),
   );
 }

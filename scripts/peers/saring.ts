@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Classifier } from '../../src/classifier/classifier.ts';
 import type { Peer } from './peer.ts';
-import { writeNdjson } from './run-program.ts';
+import { writeLines, writeNdjson } from './run-program.ts';
 
 const saringMain = join(import.meta.dirname, '../../src/main.ts');
 const textsAtOnce = 256;
@@ -19,21 +19,37 @@ export function saringPeer(classifier: Classifier, folder: string): Peer {
       return probabilities;
     },
     prepareRace(texts) {
-      const input = join(folder, 'saring-speed.ndjson');
+      const records = join(folder, 'saring-speed.ndjson');
+      const lines = join(folder, 'saring-speed.txt');
       const output = join(folder, 'saring-results.ndjson');
       writeNdjson(
-        input,
+        records,
         texts.map((text, index) => ({ id: `n${index}`, text })),
       );
-      const command = [process.execPath, saringMain, 'score', input, '--out', output, '--threads'];
-      return {
-        saring: { command: [...command, '1'], output, printsProbabilities: false },
-        'saring, 2 threads': {
-          command: [...command, '2'],
+      writeLines(
+        lines,
+        texts.map((text) => text.replace(/\s+/g, ' ')),
+      );
+      const racer = (args: string[], processors: number) => ({
+        command: [
+          process.execPath,
+          saringMain,
+          'score',
+          ...args,
+          '--out',
           output,
-          printsProbabilities: false,
-          processors: 2,
-        },
+          '--threads',
+          `${processors}`,
+        ],
+        output,
+        printsProbabilities: false,
+        processors,
+      });
+      return {
+        saring: racer(['--lines', lines], 1),
+        'saring, 2 threads': racer(['--lines', lines], 2),
+        'saring, NDJSON': racer([records], 1),
+        'saring, NDJSON, 2 threads': racer([records], 2),
       };
     },
   };
