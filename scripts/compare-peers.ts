@@ -1,7 +1,8 @@
 /**
  * saring beside what one would otherwise take: fastText, scikit-learn, and a clerk's keyword list. All learn from the
- * corpus' training authors, and from half of the background texts where a file of them is given, and are judged on
- * the same texts in one run; then their speed is measured in interleaved rounds.
+ * corpus' training authors, and from half of the background texts where a file of them is given; a quarter of those has
+ * a say in every threshold. All are judged on the same texts in one run; then their speed is measured in interleaved
+ * rounds.
  * Usage: node scripts/compare-peers.ts [--background FILE]
  */
 import { spawnSync } from 'node:child_process';

@@ -19,12 +19,15 @@ export type Committee = {
   buckets: number;
   dimensions: number;
   hidden: number;
-  members: number;
+  /** The columns of each member: from, and up to but without. */
+  columns: readonly (readonly [from: number, to: number])[];
 };
 
 /** A committee that has learned nothing yet. */
 export function createCommittee(buckets: number, members: readonly Member[], random: Random): Committee {
-  const columns = members.flatMap((member, index) => Array.from({ length: member.dimensions }, () => index));
+  const columnMembers = members.flatMap(({ dimensions }, index) =>
+    Array.from({ length: dimensions }, () => index),
+  );
   const units = members.flatMap((member, index) => Array.from({ length: member.hidden }, () => index));
   const outputs = members.flatMap((_member, index) => heads.map(() => index));
   const uniform = (spread: number) => (2 * random() - 1) * spread;
@@ -39,17 +42,20 @@ export function createCommittee(buckets: number, members: readonly Member[], ran
     const spreadAt = (at: number) => spreads[from[Math.floor(at / to.length)] ?? 0] ?? 0;
     return [Float32Array.from(own, (mine, at) => (mine === 1 ? uniform(spreadAt(at)) : 0)), own];
   };
-  const embedding = Float32Array.from({ length: buckets * columns.length }, () => uniform(0.05));
-  const [hiddenKernel, ownHidden] = kernel(columns, units, ({ dimensions }) => dimensions);
+  const embedding = Float32Array.from({ length: buckets * columnMembers.length }, () => uniform(0.05));
+  const [hiddenKernel, ownHidden] = kernel(columnMembers, units, ({ dimensions }) => dimensions);
   const [outputKernel, ownOutput] = kernel(units, outputs, ({ hidden }) => hidden);
   return {
     embedding,
     dense: [hiddenKernel, new Float32Array(units.length), outputKernel, new Float32Array(outputs.length)],
     own: [ownHidden, new Uint8Array(units.length).fill(1), ownOutput, new Uint8Array(outputs.length).fill(1)],
     buckets,
-    dimensions: columns.length,
+    dimensions: columnMembers.length,
     hidden: units.length,
-    members: members.length,
+    columns: members.map((_member, index) => [
+      columnMembers.indexOf(index),
+      columnMembers.lastIndexOf(index) + 1,
+    ]),
   };
 }
 
@@ -57,7 +63,8 @@ export function createCommittee(buckets: number, members: readonly Member[], ran
  * One network whose log-odds are the means of the members'. Exactly so, since each hidden unit speaks for one member
  * alone: its voice is divided by their number, and the biases are averaged.
  */
-export function joinMembers({ embedding, dense, buckets, dimensions, hidden, members }: Committee): Weights {
+export function joinMembers({ embedding, dense, buckets, dimensions, hidden, columns }: Committee): Weights {
+  const members = columns.length;
   const [hiddenKernel, hiddenBias, outputKernel, outputBias] = dense;
   const mean = (values: Float32Array): Float32Array =>
     Float32Array.from({ length: values.length / members }, (_, at) => {

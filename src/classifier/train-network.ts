@@ -26,6 +26,9 @@ export type TrainingSettings = {
 /** Squares of all gradients so far, per weight: what Adagrad divides by (Duchi, Hazan and Singer 2011). */
 type Squares = { embedding: Float32Array; dense: Float32Array[] };
 
+/** The rows that one member sees of one text, whose numbers begin `at` in the pooled batch, and its columns. */
+type Look = { rows: Int32Array; scale: number; at: number; from: number; to: number };
+
 const adagradStart = 1e-6;
 
 /**
@@ -57,7 +60,7 @@ export function trainNetwork(
       );
       loss += trainBatch(batch, committee, squares, settings, random);
     }
-    onEpoch(epoch, loss / order.length / committee.members);
+    onEpoch(epoch, loss / order.length / committee.columns.length);
   }
   return joinMembers(committee);
 }
@@ -69,18 +72,22 @@ function trainBatch(
   settings: TrainingSettings,
   random: Random,
 ): number {
-  const { embedding, dense, own, dimensions } = committee;
-  const kept = batch.map(({ rows }) => dropFeatures(rows, settings.featureDropout, random));
+  const { embedding, dense, own, dimensions, columns } = committee;
+  // Each member leaves out other features, so that their mistakes differ and average out.
+  const looks = columns.flatMap(([from, to]) =>
+    batch.map(({ rows }, index): Look => {
+      const kept = dropFeatures(rows, settings.featureDropout, random);
+      return { rows: kept, scale: 1 / Math.sqrt(Math.max(kept.length, 1)), at: index * dimensions, from, to };
+    }),
+  );
   const pooled = new Float32Array(batch.length * dimensions); // [batch, dimensions]
-  kept.forEach((rows, index) => {
-    const scale = 1 / Math.sqrt(Math.max(rows.length, 1));
+  for (const { rows, scale, at, from, to } of looks) {
     for (const row of rows) {
-      for (let d = 0; d < dimensions; d += 1) {
-        const at = index * dimensions + d;
-        pooled[at] = (pooled[at] ?? 0) + scale * (embedding[row * dimensions + d] ?? 0);
+      for (let d = from; d < to; d += 1) {
+        pooled[at + d] = (pooled[at + d] ?? 0) + scale * (embedding[row * dimensions + d] ?? 0);
       }
     }
-  });
+  }
   const { loss, gradients, pooledGradient } = denseGradients(batch, pooled, committee);
   gradients.forEach((gradient, index) => {
     const values = dense[index];
@@ -92,15 +99,14 @@ function trainBatch(
       adagrad(values, sums, at, slope, settings.learningRate);
     }
   });
-  kept.forEach((rows, index) => {
-    const scale = 1 / Math.sqrt(Math.max(rows.length, 1));
+  for (const { rows, scale, at, from, to } of looks) {
     for (const row of rows) {
-      for (let d = 0; d < dimensions; d += 1) {
-        const slope = scale * (pooledGradient[index * dimensions + d] ?? 0);
+      for (let d = from; d < to; d += 1) {
+        const slope = scale * (pooledGradient[at + d] ?? 0);
         adagrad(embedding, squares.embedding, row * dimensions + d, slope, settings.learningRate);
       }
     }
-  });
+  }
   return loss;
 }
 
@@ -128,9 +134,9 @@ function adagrad(values: Float32Array, squares: Float32Array, at: number, slope:
 function denseGradients(
   batch: readonly Example[],
   pooled: Float32Array,
-  { dense, dimensions, hidden, members }: Committee,
+  { dense, dimensions, hidden, columns }: Committee,
 ): { loss: number; gradients: Float32Array[]; pooledGradient: Float32Array } {
-  const outputs = members * heads.length;
+  const outputs = columns.length * heads.length;
   const inputs = [
     tf.tensor2d(pooled, [batch.length, dimensions]),
     tf.tensor2d(dense[0], [dimensions, hidden]),
