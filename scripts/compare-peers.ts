@@ -1,7 +1,8 @@
 /**
  * saring beside what one would otherwise take: fastText, scikit-learn, and a clerk's keyword list. All learn from the
- * corpus' training authors, and from half of the background texts where a file of them is given, and are judged on
- * the same texts in one run; then their speed is measured in interleaved rounds.
+ * corpus' training authors, and from half of the background texts where a file of them is given; a quarter of those has
+ * a say in every threshold. All are judged on the same texts in one run; then their speed is measured in interleaved
+ * rounds.
  * Usage: node scripts/compare-peers.ts [--background FILE]
  */
 import { spawnSync } from 'node:child_process';
@@ -9,10 +10,12 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readBackground } from '../src/classifier/background.ts';
 import { leastPrecision } from '../src/classifier/choose-policy.ts';
 import { loadClassifier } from '../src/classifier/classifier.ts';
 import { readCorpus } from '../src/classifier/corpus.ts';
 import { currentModelDir } from '../src/classifier/current-model.ts';
+import { mostFalseFlagsPer10k } from '../src/classifier/thresholds.ts';
 import { readConfig } from '../src/config.ts';
 import { AppError } from '../src/domain/app-error.ts';
 import { clerkPeers } from './peers/clerk.ts';
@@ -23,7 +26,7 @@ import { backgroundTable, qualityTable } from './peers/quality-tables.ts';
 import { saringPeer } from './peers/saring.ts';
 import { learnScikitLearn, python } from './peers/scikit-learn.ts';
 import { speedTable } from './peers/speed.ts';
-import { learnedFromTheSame, readBackground } from './peers/training-data.ts';
+import { learnedFromTheSame } from './peers/training-data.ts';
 
 const corpusDir = join(import.meta.dirname, '../data/corpus');
 /** Three nights' listings. */
@@ -49,7 +52,7 @@ function say(...paragraphs: string[]): void {
 
 async function compare(backgroundFile: string | null, folder: string): Promise<void> {
   const { train, validation, test, hash } = await readCorpus(corpusDir);
-  const background = await readBackground(backgroundFile);
+  const background = await readBackground(backgroundFile === null ? [] : [backgroundFile]);
   const examples: Example[] = [...train, ...background.learned];
   const { models: settings } = readConfig(process.env);
   const modelDir = await currentModelDir(settings.dir, settings.version);
@@ -66,26 +69,27 @@ async function compare(backgroundFile: string | null, folder: string): Promise<v
     calibrate(learnFastText(examples, folder), validation),
     calibrate(learnScikitLearn(examples, folder), validation),
     ...clerkPeers(),
-  ].map((peer) => chooseThreshold(peer, validation));
+  ].map((peer) => chooseThreshold(peer, validation, background.chosenBy));
   say(
     'Average precision has 95 % bootstrap intervals, shares Wilson’s. Recall at a precision takes the best threshold on ' +
       'the judged listings themselves, for every peer, so it flatters all alike; – where none reaches it. "Flags at" was chosen on the validation ' +
       'authors, by probability alone: the lowest threshold from which the Wilson lower bound of precision is at least ' +
-      `${leastPrecision.toFixed(2)}; * where none keeps that, the one with the greatest bound. fastText and scikit-learn were calibrated on the ` +
+      `${leastPrecision.toFixed(2)}${background.chosenBy.length === 0 ? '' : ` and, of ${background.chosenBy.length} background texts, so few are flagged that at most ${mostFalseFlagsPer10k} of 10,000 more would be`}; ` +
+      '* where none keeps that, the one with the greatest bound. fastText and scikit-learn were calibrated on the ' +
       'validation authors as saring is (Platt).',
     `### Validation authors: ${describeRows(validation)} (calibration and thresholds come from them, so they flatter)`,
     qualityTable(contestants, validation),
   );
   say(`### Test authors: ${describeRows(test)}`, qualityTable(contestants, test));
-  if (background.kept.length > 0) {
+  if (background.reported.length > 0) {
     say(
-      `### ${background.kept.length} background texts that were not learned from (none is an offer)`,
-      backgroundTable(contestants, background.kept),
+      `### ${background.reported.length} background texts by which nothing was learned or chosen (none is an offer)`,
+      backgroundTable(contestants, background.reported),
     );
   }
   classifier.close();
 
-  const distinct = [...train, ...validation, ...test, ...background.learned, ...background.kept].map(
+  const distinct = [...train, ...validation, ...test, ...Object.values(background).flat()].map(
     ({ text }) => text,
   );
   const texts = Array.from({ length: speedRows }, (_, index) => distinct[index % distinct.length] ?? '');

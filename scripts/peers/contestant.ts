@@ -1,5 +1,6 @@
 import { choosePolicy, leastPrecision, measureThresholds } from '../../src/classifier/choose-policy.ts';
 import type { Judged } from '../../src/classifier/quality.ts';
+import { mostFalseFlagsPer10k } from '../../src/classifier/thresholds.ts';
 import type { Example, Peer } from './peer.ts';
 
 /** A peer with the threshold it is judged at, in numbers and in words. */
@@ -22,9 +23,19 @@ export function judge({ name, score }: Peer, rows: readonly Example[]): Judged[]
 }
 
 /** Gives a peer without a threshold of its own the one that choosePolicy takes; * where that keeps no promise. */
-export function chooseThreshold(peer: Peer, validation: readonly Example[]): Contestant {
-  const chosen = choosePolicy(measureThresholds(judge(peer, validation)), peer.name);
-  const kept = peer.flagAt !== undefined || chosen.promise.precisionLowerBound >= leastPrecision;
+export function chooseThreshold(
+  peer: Peer,
+  validation: readonly Example[],
+  real: readonly Example[],
+): Contestant {
+  const { promise, ...chosen } = choosePolicy(
+    measureThresholds(judge(peer, validation), real.length > 0 ? judge(peer, real) : []),
+    peer.name,
+  );
+  const keepsPromise =
+    promise.precisionLowerBound >= leastPrecision &&
+    (promise.falseFlags?.per10k ?? 0) <= mostFalseFlagsPer10k;
+  const kept = peer.flagAt !== undefined || keepsPromise;
   const flagAt = peer.flagAt ?? chosen.flagAt;
   const words = peer.describeThreshold?.(flagAt) ?? flagAt.toFixed(2);
   return { ...peer, flagAt, threshold: kept ? words : `${words} *` };

@@ -1,13 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 // For its side effect: the core's Node build has no gradients, and layers brings them.
 import '@tensorflow/tfjs-layers';
+import { type Committee, createCommittee, joinMembers, type Member } from './committee.ts';
 import { createRandom, type Random, shuffle } from './random.ts';
-import { heads, type Shape, type Weights } from './weights.ts';
+import { heads, type Weights } from './weights.ts';
 
 /** A text to learn from. A head whose target is null is not taught by it. */
 export type Example = { rows: Int32Array; targets: readonly (number | null)[] };
 
-export type TrainingSettings = Shape & {
+export type TrainingSettings = {
+  /** Rows of the embedding. */
+  buckets: number;
+  /** The networks whose mean is the model. */
+  members: readonly Member[];
   epochs: number;
   batchSize: number;
   learningRate: number;
@@ -21,6 +26,9 @@ export type TrainingSettings = Shape & {
 /** Squares of all gradients so far, per weight: what Adagrad divides by (Duchi, Hazan and Singer 2011). */
 type Squares = { embedding: Float32Array; dense: Float32Array[] };
 
+/** The rows that one member sees of one text, whose numbers begin `at` in the pooled batch, and its columns. */
+type Look = { rows: Int32Array; scale: number; at: number; from: number; to: number };
+
 const adagradStart = 1e-6;
 
 /**
@@ -29,19 +37,18 @@ const adagradStart = 1e-6;
  * `gather` is missing from WebAssembly and endless in JavaScript). Depends on examples, settings and the backend's
  * arithmetic alone: the same three give the same weights, bit by bit.
  *
- * @param onEpoch hears the mean loss of each epoch and may look at the weights
+ * @param onEpoch hears the mean loss of each epoch
  */
 export function trainNetwork(
   examples: readonly Example[],
   settings: TrainingSettings,
-  onEpoch: (epoch: number, loss: number, weights: Weights) => void,
+  onEpoch: (epoch: number, loss: number) => void,
 ): Weights {
   const random = createRandom(settings.seed);
-  const weights = initialWeights(settings, random);
-  const dense = [weights.hiddenKernel, weights.hiddenBias, weights.outputKernel, weights.outputBias];
+  const committee = createCommittee(settings.buckets, settings.members, random);
   const squares: Squares = {
-    embedding: new Float32Array(weights.embedding.length).fill(adagradStart),
-    dense: dense.map((values) => new Float32Array(values.length).fill(adagradStart)),
+    embedding: new Float32Array(committee.embedding.length).fill(adagradStart),
+    dense: committee.dense.map((values) => new Float32Array(values.length).fill(adagradStart)),
   };
   const order = Int32Array.from(examples.keys());
   for (let epoch = 1; epoch <= settings.epochs; epoch += 1) {
@@ -51,70 +58,67 @@ export function trainNetwork(
       const batch = Array.from(order.subarray(from, from + settings.batchSize)).flatMap(
         (index) => examples[index] ?? [],
       );
-      loss += trainBatch(batch, weights, dense, squares, settings, random);
+      loss += trainBatch(batch, committee, squares, settings, random);
     }
-    onEpoch(epoch, loss / order.length, weights);
+    onEpoch(epoch, loss / order.length / committee.columns.length);
   }
-  return weights;
-}
-
-function initialWeights(settings: TrainingSettings, random: Random): Weights {
-  const { buckets, dimensions, hidden } = settings;
-  const uniform = (size: number, spread: number) =>
-    Float32Array.from({ length: size }, () => (2 * random() - 1) * spread);
-  return {
-    buckets,
-    dimensions,
-    hidden,
-    embedding: uniform(buckets * dimensions, 0.05),
-    // He initialisation (He, Zhang, Ren and Sun 2015), as a uniform spread.
-    hiddenKernel: uniform(dimensions * hidden, Math.sqrt(6 / dimensions)),
-    hiddenBias: new Float32Array(hidden),
-    outputKernel: uniform(hidden * heads.length, Math.sqrt(6 / hidden)),
-    outputBias: new Float32Array(heads.length),
-  };
+  return joinMembers(committee);
 }
 
 function trainBatch(
   batch: readonly Example[],
-  weights: Weights,
-  dense: readonly Float32Array[],
+  committee: Committee,
   squares: Squares,
   settings: TrainingSettings,
   random: Random,
 ): number {
-  const { dimensions } = weights;
-  const kept = batch.map(({ rows }) => rows.filter(() => random() >= settings.featureDropout));
+  const { embedding, dense, own, dimensions, columns } = committee;
+  // Each member leaves out other features, so that their mistakes differ and average out.
+  const looks = columns.flatMap(([from, to]) =>
+    batch.map(({ rows }, index): Look => {
+      const kept = dropFeatures(rows, settings.featureDropout, random);
+      return { rows: kept, scale: 1 / Math.sqrt(Math.max(kept.length, 1)), at: index * dimensions, from, to };
+    }),
+  );
   const pooled = new Float32Array(batch.length * dimensions); // [batch, dimensions]
-  kept.forEach((rows, index) => {
-    const scale = 1 / Math.sqrt(Math.max(rows.length, 1));
+  for (const { rows, scale, at, from, to } of looks) {
     for (const row of rows) {
-      for (let d = 0; d < dimensions; d += 1) {
-        const at = index * dimensions + d;
-        pooled[at] = (pooled[at] ?? 0) + scale * (weights.embedding[row * dimensions + d] ?? 0);
+      for (let d = from; d < to; d += 1) {
+        pooled[at + d] = (pooled[at + d] ?? 0) + scale * (embedding[row * dimensions + d] ?? 0);
       }
     }
-  });
-  const { loss, gradients, pooledGradient } = denseGradients(batch, pooled, weights);
+  }
+  const { loss, gradients, pooledGradient } = denseGradients(batch, pooled, committee);
   gradients.forEach((gradient, index) => {
     const values = dense[index];
     const sums = squares.dense[index];
     if (values === undefined || sums === undefined) return;
     for (let at = 0; at < values.length; at += 1) {
+      if (own[index]?.[at] !== 1) continue;
       const slope = (gradient[at] ?? 0) + settings.weightDecay * (values[at] ?? 0);
       adagrad(values, sums, at, slope, settings.learningRate);
     }
   });
-  kept.forEach((rows, index) => {
-    const scale = 1 / Math.sqrt(Math.max(rows.length, 1));
+  for (const { rows, scale, at, from, to } of looks) {
     for (const row of rows) {
-      for (let d = 0; d < dimensions; d += 1) {
-        const slope = scale * (pooledGradient[index * dimensions + d] ?? 0);
-        adagrad(weights.embedding, squares.embedding, row * dimensions + d, slope, settings.learningRate);
+      for (let d = from; d < to; d += 1) {
+        const slope = scale * (pooledGradient[at + d] ?? 0);
+        adagrad(embedding, squares.embedding, row * dimensions + d, slope, settings.learningRate);
       }
     }
-  });
+  }
   return loss;
+}
+
+function dropFeatures(rows: Int32Array, dropped: number, random: Random): Int32Array {
+  const kept = new Int32Array(rows.length);
+  let count = 0;
+  for (const row of rows) {
+    if (random() < dropped) continue;
+    kept[count] = row;
+    count += 1;
+  }
+  return kept.subarray(0, count);
 }
 
 function adagrad(values: Float32Array, squares: Float32Array, at: number, slope: number, rate: number): void {
@@ -124,54 +128,56 @@ function adagrad(values: Float32Array, squares: Float32Array, at: number, slope:
 }
 
 /**
- * The gradients of the summed cross-entropy. Its derivative by the log-odds is σ(z) − y; multiplied into the
- * log-odds as a constant, that gives a scalar with the same gradients, for which every backend has the kernels.
+ * The gradients of the summed cross-entropy of all members. Its derivative by the log-odds is σ(z) − y; multiplied
+ * into the log-odds as a constant, that gives a scalar with the same gradients, for which every backend has the kernels.
  */
 function denseGradients(
   batch: readonly Example[],
   pooled: Float32Array,
-  weights: Weights,
+  { dense, dimensions, hidden, columns }: Committee,
 ): { loss: number; gradients: Float32Array[]; pooledGradient: Float32Array } {
-  const { dimensions, hidden } = weights;
-  return tf.tidy(() => {
-    const inputs = [
-      tf.tensor2d(pooled, [batch.length, dimensions]),
-      tf.tensor2d(weights.hiddenKernel, [dimensions, hidden]),
-      tf.tensor1d(weights.hiddenBias),
-      tf.tensor2d(weights.outputKernel, [hidden, heads.length]),
-      tf.tensor1d(weights.outputBias),
-    ] as const;
-    const [x, hiddenKernel, hiddenBias, outputKernel, outputBias] = inputs;
-    const forward = (a: tf.Tensor, k1: tf.Tensor, b1: tf.Tensor, k2: tf.Tensor, b2: tf.Tensor) =>
-      tf.add(
-        tf.matMul(
-          tf.relu(tf.add(tf.matMul(a as tf.Tensor2D, k1 as tf.Tensor2D), b1)) as tf.Tensor2D,
-          k2 as tf.Tensor2D,
-        ),
-        b2,
-      ); // grads() hands plain tensors over
-    const logOdds = forward(x, hiddenKernel, hiddenBias, outputKernel, outputBias).dataSync();
-    const misses = new Float32Array(logOdds.length);
-    let loss = 0;
-    batch.forEach(({ targets }, row) => {
-      targets.forEach((target, head) => {
-        if (target === null) return;
-        const at = row * heads.length + head;
-        const value = logOdds[at] ?? 0;
-        misses[at] = 1 / (1 + Math.exp(-value)) - target;
-        loss += Math.max(value, 0) - value * target + Math.log1p(Math.exp(-Math.abs(value)));
-      });
-    });
-    const factor = tf.tensor2d(misses, [batch.length, heads.length]);
-    const scalar = (...args: tf.Tensor[]): tf.Scalar => {
-      const [a, k1, b1, k2, b2] = args;
-      if (!a || !k1 || !b1 || !k2 || !b2) throw new Error('five tensors make the network');
-      return tf.sum(tf.mul(forward(a, k1, b1, k2, b2), factor));
-    };
-    const [pooledGradient, ...gradients] = tf
-      .grads(scalar)([...inputs])
-      .map((gradient) => Float32Array.from(gradient.dataSync()));
-    if (pooledGradient === undefined) throw new Error('TensorFlow.js gave no gradient');
-    return { loss, gradients, pooledGradient };
+  const outputs = columns.length * heads.length;
+  const inputs = [
+    tf.tensor2d(pooled, [batch.length, dimensions]),
+    tf.tensor2d(dense[0], [dimensions, hidden]),
+    tf.tensor1d(dense[1]),
+    tf.tensor2d(dense[2], [hidden, outputs]),
+    tf.tensor1d(dense[3]),
+  ] as const;
+  const forward = (...args: tf.Tensor[]): tf.Tensor => {
+    const [x, hiddenKernel, hiddenBias, outputKernel, outputBias] = args;
+    if (!x || !hiddenKernel || !hiddenBias || !outputKernel || !outputBias)
+      throw new Error('five tensors make the network');
+    const units = tf.relu(tf.add(tf.matMul(x, hiddenKernel), hiddenBias));
+    return tf.add(tf.matMul(units, outputKernel), outputBias);
+  };
+  const logOdds = tf.tidy(() => forward(...inputs));
+  const { loss, misses } = missesOf(batch, logOdds.dataSync<'float32'>());
+  const factor = tf.tensor2d(misses, [batch.length, outputs]);
+  // Numbers are read out of tidy(), which would walk through every one of them in search of tensors.
+  const slopes = tf.tidy(() =>
+    tf.grads((...args: tf.Tensor[]): tf.Scalar => tf.sum(tf.mul(forward(...args), factor)))([...inputs]),
+  );
+  const [pooledGradient, ...gradients] = slopes.map((slope) => Float32Array.from(slope.dataSync()));
+  tf.dispose([...inputs, logOdds, factor, ...slopes]);
+  if (pooledGradient === undefined) throw new Error('TensorFlow.js gave no gradient');
+  return { loss, gradients, pooledGradient };
+}
+
+/** How far each member's probabilities are from the targets, [batch, members · heads], and the sum of their losses. */
+function missesOf(batch: readonly Example[], logOdds: Float32Array): { loss: number; misses: Float32Array } {
+  const misses = new Float32Array(logOdds.length);
+  const outputs = logOdds.length / batch.length;
+  let loss = 0;
+  batch.forEach(({ targets }, row) => {
+    for (let output = 0; output < outputs; output += 1) {
+      const target = targets[output % heads.length] ?? null;
+      if (target === null) continue;
+      const at = row * outputs + output;
+      const value = logOdds[at] ?? 0;
+      misses[at] = 1 / (1 + Math.exp(-value)) - target;
+      loss += Math.max(value, 0) - value * target + Math.log1p(Math.exp(-Math.abs(value)));
+    }
   });
+  return { loss, misses };
 }

@@ -28,6 +28,18 @@ export const Policy = z.object({
     flagged: z.int().min(0),
     /** How the bound was computed, in words, with its source. */
     method: z.string(),
+    /** What holds for real texts that offer nothing of the kind; absent where the model was made without any. */
+    falseFlags: z
+      .object({
+        /** Of 10,000 more such texts, at most this many are flagged on average. */
+        per10k: z.number().min(0),
+        /** Real texts it rests on, and how many of them were flagged. */
+        n: z.int().min(0),
+        flagged: z.int().min(0),
+        /** How the bound was computed, in words, with its source. */
+        method: z.string(),
+      })
+      .optional(),
   }),
 });
 export type Policy = z.infer<typeof Policy>;

@@ -52,6 +52,7 @@ describe.each([
     expect(score.reason.en).toMatch(/^This text is flagged for review /);
     expect(score.terms.map(({ term }: { term: string }) => term)).toContain('bal segel');
     expect(score.promise).toMatchObject({ precisionLowerBound: expect.any(Number), n: expect.any(Number) });
+    expect(score.promise).toEqual(started.api.services.classifier.policy.promise);
     expect(score.spans.length).toBeGreaterThan(0);
     for (const span of score.spans) {
       expect(flagged.text.slice(span.start, span.end).trim()).toBe(flagged.text.slice(span.start, span.end));
@@ -208,6 +209,8 @@ describe.each([
     expect(answer.modelVersion).toBe(started.api.services.classifier.modelVersion);
     expect(answer.threshold).toBe(started.api.services.classifier.policy.flagAt);
     expect(answer.precision.low).toBeGreaterThanOrEqual(0.92);
+    const { falseFlags } = started.api.services.classifier.policy.promise;
+    expect([answer.realFlagged, answer.realN]).toEqual([falseFlags?.flagged, falseFlags?.n]);
     expect(answer.recall).toMatchObject({ value: expect.any(Number), n: answer.offers });
     const named = `/v1/models/${answer.modelVersion}/thresholds`;
     expect((await ask('reviewer', 'GET', `${named}?precision=0.92`)).json()).toEqual(answer);

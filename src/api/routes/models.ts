@@ -15,7 +15,7 @@ export function modelRoutes({ config, classifier }: Services): FastifyPluginAsyn
         schema: {
           summary: 'The threshold that gives a precision, and the recall to expect of it',
           description:
-            'The lowest threshold whose flags are offers with at least this precision by its lower 95 % bound, as measured on the validation authors. The version may be "current".',
+            'The lowest threshold whose flags are offers with at least this precision by its lower 95 % bound, as measured on the validation authors, and which, where the model was made with real negatives, spares those as its policy promises. The version may be "current".',
           tags: ['models'],
           params: z.object({
             version: z.string().regex(/^[\w-]{1,64}$/, 'must be a model version, or current'),
@@ -35,6 +35,9 @@ export function modelRoutes({ config, classifier }: Services): FastifyPluginAsyn
               n: z.int(),
               offers: z.int(),
               flagged: z.int(),
+              /** Of the real negatives, how many would have been flagged, and how many there are. */
+              realFlagged: z.int().optional(),
+              realN: z.int().optional(),
               method: z.string(),
             }),
             404: Problem,
@@ -46,8 +49,8 @@ export function modelRoutes({ config, classifier }: Services): FastifyPluginAsyn
         const { version } = request.params;
         const modelVersion = version === 'current' ? classifier.modelVersion : version;
         const thresholds = await readThresholds(config.models.dir, modelVersion);
-        const { n, offers, method } = thresholds;
-        return { modelVersion, ...thresholdFor(thresholds, request.query.precision), n, offers, method };
+        const { steps: _steps, ...about } = thresholds;
+        return { modelVersion, ...thresholdFor(thresholds, request.query.precision), ...about };
       },
     );
   };
