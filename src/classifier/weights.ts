@@ -5,7 +5,7 @@ export const heads = ['offer', ...elements] as const;
 export type Head = (typeof heads)[number];
 
 /** The network's shape. */
-export type Shape = { buckets: number; dimensions: number; hidden: number };
+type Shape = { buckets: number; dimensions: number; hidden: number };
 
 /** All numbers of a network, row by row. */
 export type Weights = Shape & {
