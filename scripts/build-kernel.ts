@@ -1,18 +1,17 @@
 /**
- * Compiles the classifier's kernel from AssemblyScript to the file beside it, which is kept in the repository so that
- * running saring needs no compiler.
+ * Compiles the kernels of the classifier and of the pictures from AssemblyScript to the files beside them, which are kept
+ * in the repository so that running saring needs no compiler.
  * Usage: node scripts/build-kernel.ts [--check]
- *   --check  only say, by the exit code, whether the file is what the source compiles to
+ *   --check  only say, by the exit code, whether the files are what the sources compile to
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import asc from 'assemblyscript/asc';
 
-const folder = join(import.meta.dirname, '../src/classifier/kernel');
-const binary = join(folder, 'kernel.wasm');
+const folders = ['src/classifier/kernel', 'src/images/kernel'];
 
-async function compile(): Promise<Uint8Array> {
+async function compile(folder: string): Promise<Uint8Array> {
   let compiled: Uint8Array | null = null;
   const { error, stderr } = await asc.main(
     ['assembly.ts', '--outFile', 'out.wasm', '-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd'],
@@ -30,9 +29,15 @@ async function compile(): Promise<Uint8Array> {
 }
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-const compiled = await compile();
-if (!values.check) writeFileSync(binary, compiled);
-else if (!readFileSync(binary).equals(compiled)) {
-  console.error('kernel.wasm is not what assembly.ts compiles to; run: node scripts/build-kernel.ts');
-  process.exitCode = 1;
+for (const folder of folders) {
+  const whole = join(import.meta.dirname, '..', folder);
+  const binary = join(whole, 'kernel.wasm');
+  const compiled = await compile(whole);
+  if (!values.check) writeFileSync(binary, compiled);
+  else if (!readFileSync(binary).equals(compiled)) {
+    console.error(
+      `${folder}/kernel.wasm is not what its assembly.ts compiles to; run: node scripts/build-kernel.ts`,
+    );
+    process.exitCode = 1;
+  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type FreshCapture, keepCapture } from './capture-pictures.ts';
 import type { Classifier } from './classifier/classifier.ts';
 import type { Assessment } from './domain/assessment.ts';
 import { Listing } from './domain/listing.ts';
@@ -7,6 +8,8 @@ import { addBatchItems } from './store/batches.ts';
 import { type Db, inTransaction } from './store/db.ts';
 import { findListing, type StoredListing } from './store/find-listings.ts';
 import { type Answer, findAnswer, keepAnswer, type RepeatableRequest } from './store/idempotency.ts';
+import { addPictures, addUpload, withCaptures } from './store/pictures.ts';
+import { addRescore } from './store/rescores.ts';
 import { type AssessedListing, type SavedListing, saveListings } from './store/save-listings.ts';
 import { finishWork } from './store/work.ts';
 import { assess } from './triage/triage.ts';
@@ -32,11 +35,13 @@ export type Assessor = {
    * stored twice.
    *
    * @param present makes the answer that is given and kept
+   * @param uploads pictures that came with it and are frozen already
    */
   submit(
     listing: Listing,
     repeat: RepeatableRequest | null,
-    present: (stored: StoredListing, created: boolean) => Answer,
+    present: (stored: StoredListing, created: boolean, trx: Db) => Promise<Answer>,
+    uploads?: readonly FreshCapture[],
   ): Promise<Answer>;
   /** Assesses a chunk of a batch. Repeating it, or doing it in two processes at once, changes nothing. */
   assessChunk(work: { id: string; payload: unknown }): Promise<void>;
@@ -50,9 +55,11 @@ class FinishedElsewhere extends Error {
 export function createAssessor(deps: {
   db: Db;
   classifier: Classifier;
+  /** Whether pictures are fetched. */
+  pictures: boolean;
   onAssessed(assessments: readonly Assessment[]): void;
 }): Assessor {
-  const { db, classifier, onAssessed } = deps;
+  const { db, classifier, pictures, onAssessed } = deps;
 
   function assessTexts(texts: readonly string[], options: { spans: boolean }): Assessment[] {
     return classifier.scoreMany(texts, options).map((score) => assess(score, classifier.policy));
@@ -68,7 +75,7 @@ export function createAssessor(deps: {
     assessTexts,
     assessText,
 
-    async submit(listing, repeat, present) {
+    async submit(listing, repeat, present, uploads = []) {
       if (repeat !== null) {
         const before = await findAnswer(db, repeat);
         if (before !== null) return before;
@@ -76,11 +83,12 @@ export function createAssessor(deps: {
       const assessment = await assessText(listing.text);
       try {
         return await inTransaction(db, async (trx) => {
-          const [saved] = await saveAndQueue(trx, [{ listing, assessment }]);
+          const [saved] = await saveAndQueue(trx, [{ listing, assessment }], pictures);
+          if (saved !== undefined) await keepUploads(trx, saved, uploads);
           const stored = saved === undefined ? null : await findListing(trx, saved.listingId);
           if (saved === undefined || stored === null)
             throw new Error('the listing just saved cannot be found');
-          const answer = present(stored, saved.created);
+          const answer = await present(stored, saved.created, trx);
           if (repeat !== null && !(await keepAnswer(trx, repeat, answer))) throw new FinishedElsewhere();
           return answer;
         });
@@ -106,7 +114,7 @@ export function createAssessor(deps: {
       const finished = await inTransaction(db, async (trx) => {
         // First of all: this takes the row's lock, so that a second process waits here and then finds it done.
         if (!(await finishWork(trx, work.id))) return false;
-        const saved = await saveAndQueue(trx, inputs);
+        const saved = await saveAndQueue(trx, inputs, pictures);
         const items = rows.flatMap(({ row, line, id }, index) => {
           const result = saved[index];
           return result === undefined
@@ -121,8 +129,37 @@ export function createAssessor(deps: {
   };
 }
 
-async function saveAndQueue(trx: Db, inputs: readonly AssessedListing[]): Promise<SavedListing[]> {
+/** Joins pictures that came with a listing to it. */
+async function keepUploads(trx: Db, saved: SavedListing, uploads: readonly FreshCapture[]): Promise<void> {
+  for (const upload of uploads) {
+    await keepCapture(trx, upload);
+    await addUpload(trx, saved.listingId, upload.sha256);
+    await addRescore(trx, `upload:${saved.assessmentId}:${upload.sha256}`, { listingId: saved.listingId });
+  }
+}
+
+/** Stores, writes down what is to be done about pictures, and queues flags. */
+async function saveAndQueue(
+  trx: Db,
+  inputs: readonly AssessedListing[],
+  pictures: boolean,
+): Promise<SavedListing[]> {
   const saved = await saveListings(trx, inputs);
+  if (pictures) {
+    const shown = saved.map(({ listingId }, index) => ({
+      listingId,
+      urls: inputs[index]?.listing.imageUrls ?? [],
+    }));
+    await addPictures(trx, shown);
+    // A new text was scored alone; pictures that are known already are to speak again.
+    const known = saved.filter(({ created }) => !created);
+    const captured = await withCaptures(
+      trx,
+      known.map(({ listingId }) => listingId),
+    );
+    for (const { listingId, assessmentId } of known)
+      if (captured.has(listingId)) await addRescore(trx, `text:${assessmentId}`, { listingId });
+  }
   // Of a post that stands in the input twice only the last saving is in force.
   const flags = new Map<string, SavedListing>();
   for (const result of saved) {

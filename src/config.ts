@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from './domain/app-error.ts';
+import { type AllowedAddress, readAllowedAddress } from './images/address-rules.ts';
 
 const projectDir = join(import.meta.dirname, '..');
 
@@ -25,6 +26,23 @@ function choice<const Values extends readonly [string, ...string[]]>(
   return z.enum(values, { message: `must be one of: ${values.join(', ')}` }).default(standard);
 }
 
+/** Networks and ports as `10.1.0.0/16:8080`, apart by commas. */
+const allowedAddresses = z
+  .string()
+  .default('')
+  .transform((text, context) =>
+    text.split(',').flatMap((each) => {
+      if (each.trim() === '') return [];
+      try {
+        return [readAllowedAddress(each.trim())];
+      } catch {
+        const message = 'must be networks with a port, such as 10.1.0.0/16:8080 or [fd00::/8]:8080';
+        context.addIssue({ code: 'custom', message });
+        return [];
+      }
+    }),
+  );
+
 const Environment = z.object({
   SARING_DATA: z.string().default('.saring'),
   SARING_MODELS: z.string().default(join(projectDir, 'models')),
@@ -46,6 +64,17 @@ const Environment = z.object({
   WORK_CONCURRENCY: count(1, 64, 2),
   SHUTDOWN_SECONDS: count(1, 600, 30),
   SNAPSHOT_MINUTES: count(1, 7 * 24 * 60, 360),
+  PICTURES: choice(['on', 'off'], 'on'),
+  PICTURE_ALLOWED: allowedAddresses,
+  PICTURE_LIMIT_MIB: count(1, 100, 15),
+  PICTURES_PER_SECOND: count(1, 1000, 2),
+  CAPTURES_FOLDER: z.string().optional(),
+  CAPTURES_S3_BUCKET: z.string().optional(),
+  CAPTURES_S3_ENDPOINT: addressOf('http:', 'https:'),
+  CAPTURES_S3_REGION: z.string().default('us-east-1'),
+  CAPTURES_S3_PREFIX: z.string().default(''),
+  CAPTURES_S3_ACCESS_KEY: z.string().default(''),
+  CAPTURES_S3_SECRET_KEY: z.string().default(''),
 });
 
 /** Everything that can be set from outside, checked, with units in the names. */
@@ -60,6 +89,28 @@ export type Config = {
   http: { host: string; port: number; bodyLimitBytes: number; batchLimitBytes: number };
   review: { claimMs: number; undoMs: number };
   work: { concurrency: number; snapshotEveryMs: number };
+  pictures: {
+    /** Whether the pictures of listings are fetched, frozen, read and matched. */
+    on: boolean;
+    /** Networks and ports besides the public internet that pictures may be fetched from. */
+    allowed: AllowedAddress[];
+    mostBytes: number;
+    /** Pictures asked of one host per second. */
+    perHostPerSecond: number;
+    /** Where frozen copies are kept. */
+    captures:
+      | { kind: 'folder'; folder: string }
+      | {
+          kind: 's3';
+          endpoint: string | null;
+          region: string;
+          bucket: string;
+          prefix: string;
+          accessKeyId: string;
+          secretAccessKey: string;
+          pathStyle: boolean;
+        };
+  };
   logLevel: z.infer<typeof Environment>['LOG_LEVEL'];
   shutdownMs: number;
 };
@@ -104,6 +155,26 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     },
     review: { claimMs: env.CLAIM_MINUTES * minuteMs, undoMs: env.UNDO_MINUTES * minuteMs },
     work: { concurrency: env.WORK_CONCURRENCY, snapshotEveryMs: env.SNAPSHOT_MINUTES * minuteMs },
+    pictures: {
+      on: env.PICTURES === 'on',
+      allowed: env.PICTURE_ALLOWED,
+      mostBytes: env.PICTURE_LIMIT_MIB * 1024 * 1024,
+      perHostPerSecond: env.PICTURES_PER_SECOND,
+      captures:
+        env.CAPTURES_S3_BUCKET === undefined
+          ? { kind: 'folder', folder: env.CAPTURES_FOLDER ?? join(env.SARING_DATA, 'captures') }
+          : {
+              kind: 's3',
+              endpoint: env.CAPTURES_S3_ENDPOINT ?? null,
+              region: env.CAPTURES_S3_REGION,
+              bucket: env.CAPTURES_S3_BUCKET,
+              prefix: env.CAPTURES_S3_PREFIX,
+              accessKeyId: env.CAPTURES_S3_ACCESS_KEY,
+              secretAccessKey: env.CAPTURES_S3_SECRET_KEY,
+              // Buckets as host names are Amazon's own way; others know them as paths.
+              pathStyle: env.CAPTURES_S3_ENDPOINT !== undefined,
+            },
+    },
     logLevel: env.LOG_LEVEL,
     shutdownMs: env.SHUTDOWN_SECONDS * 1000,
   };

@@ -5,12 +5,14 @@ import { currentModelDir } from './classifier/current-model.ts';
 import { type Lexicon, readLexicon } from './classifier/lexicon.ts';
 import type { Config } from './config.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openPictureServices, type PictureServices } from './picture-services.ts';
 import { createBullmqQueue } from './queue/bullmq-queue.ts';
 import { createInProcessQueue } from './queue/in-process-queue.ts';
 import { isLane, type JobQueue } from './queue/job-queue.ts';
-import { createRunner, type Runner } from './queue/runner.ts';
+import { createRunner, type Runner, type WorkHandler } from './queue/runner.ts';
+import { createSoon } from './soon.ts';
 import { openStore, type Store } from './store/db.ts';
-import { failWork, overdueWork, renewWork, takeWork } from './store/work.ts';
+import { endLeases, failWork, overdueWork, renewWork, takeWork } from './store/work.ts';
 import { scheduleUpkeep, type Upkeep, upkeepHandler } from './upkeep.ts';
 
 /** Everything a running saring is made of. */
@@ -23,6 +25,9 @@ export type Services = {
   assessor: Assessor;
   queue: JobQueue;
   metrics: Metrics;
+  pictures: PictureServices;
+  /** Has work that was just written down looked at now, rather than at the reconciler's next turn. */
+  ringSoon(): void;
   /** Takes background work from now on, and asks for upkeep. Commands that only ring do not call it. */
   startWork(): Promise<void>;
   /** Finishes what was begun and frees everything. */
@@ -32,6 +37,8 @@ export type Services = {
 /** How often a chunk that fails is tried; waits double from a second, so the last try is about four minutes on. */
 const maxAttempts = 8;
 const reconcileEveryMs = 5_000;
+/** Bells rung at once for work that was just written down. */
+const bellsAtOnce = 200;
 
 /**
  * Builds everything once, in order. What was built before a failure is closed again.
@@ -59,7 +66,26 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
         : await createBullmqQueue({ redisUrl: config.redisUrl, onError });
     undo.push(() => queue.close({ graceMs: config.shutdownMs }));
     const metrics = createMetrics({ db: store.db, queue });
-    const assessor = createAssessor({ db: store.db, classifier, onAssessed: metrics.countAssessments });
+    const assessor = createAssessor({
+      db: store.db,
+      classifier,
+      pictures: config.pictures.on,
+      onAssessed: metrics.countAssessments,
+    });
+    const pictures = await openPictureServices({
+      config: config.pictures,
+      db: store.db,
+      classifier,
+      maxAttempts,
+      onAssessed: metrics.countAssessments,
+    });
+    undo.push(() => pictures.close());
+    const overdue = async (limit: number) =>
+      (await overdueWork(store.db, limit)).flatMap(({ id, lane }) =>
+        isLane(lane) ? [{ lane, workId: id }] : [],
+      );
+    const ringSoon = createSoon(async () => queue.ring(await overdue(bellsAtOnce)), onError);
+    undo.push(() => ringSoon.close());
     let runner: Runner | null = null;
     let upkeep: Upkeep | null = null;
     undo.push(async () => {
@@ -84,8 +110,18 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       assessor,
       queue,
       metrics,
+      pictures,
+      ringSoon: ringSoon.ask,
       close,
       async startWork() {
+        if (store.engine === 'embedded') await endLeases(store.db);
+        // What these do leaves more work behind.
+        const andRing =
+          (handler: WorkHandler): WorkHandler =>
+          async (work, signal) => {
+            await handler(work, signal);
+            ringSoon.ask();
+          };
         runner = createRunner({
           queue,
           ledger: {
@@ -95,12 +131,15 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
             },
             renew: (id, leaseMs) => renewWork(store.db, id, leaseMs),
             fail: (work, error, retryAt) => failWork(store.db, work.id, error, retryAt),
-            overdue: async (limit) =>
-              (await overdueWork(store.db, limit)).flatMap(({ id, lane }) =>
-                isLane(lane) ? [{ lane, workId: id }] : [],
-              ),
+            overdue,
           },
-          handlers: { assess: (work) => assessor.assessChunk(work), upkeep: upkeepHandler(store) },
+          handlers: {
+            assess: andRing((work) => assessor.assessChunk(work)),
+            capture: andRing(pictures.handlers.capture),
+            read: andRing(pictures.handlers.read),
+            rescore: pictures.handlers.rescore,
+            upkeep: upkeepHandler(store),
+          },
           maxAttempts,
           concurrency: config.work.concurrency,
           reconcileEveryMs,

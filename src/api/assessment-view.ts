@@ -14,16 +14,21 @@ export const AssessmentView = Assessment.extend({
   promise: Policy.shape.promise.nullable(),
 });
 
-/** Adds what is not stored, because text and assessment decide it. */
+/**
+ * Adds what is not stored, because texts and assessment decide it.
+ *
+ * @param pictureTexts the texts of the pictures that the assessment counts
+ */
 export function viewAssessment<T extends Assessment>(
   text: string,
+  pictureTexts: readonly string[],
   assessment: T,
   { classifier, lexicon }: Pick<Services, 'classifier' | 'lexicon'>,
   { terms }: { terms: boolean },
 ): T & Omit<z.infer<typeof AssessmentView>, keyof Assessment> {
   return {
     ...assessment,
-    reason: giveReason(text, assessment),
+    reason: giveReason(text, assessment, pictureTexts),
     ...(terms ? { terms: lexicon.find(text) } : {}),
     promise: assessment.policyVersion === classifier.policy.version ? classifier.policy.promise : null,
   };

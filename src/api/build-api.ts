@@ -9,6 +9,7 @@ import type { Services } from '../services.ts';
 import { authenticate } from './authenticate.ts';
 import { answerProblems } from './problems.ts';
 import { batchRoutes } from './routes/batches.ts';
+import { captureRoutes } from './routes/captures.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { listingRoutes } from './routes/listings.ts';
 import { modelRoutes } from './routes/models.ts';
@@ -95,6 +96,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
     authenticate(guarded, services.store.db);
     await guarded.register(scoreRoutes(services));
     await guarded.register(listingRoutes(services));
+    await guarded.register(captureRoutes(services));
     await guarded.register(reviewRoutes(services));
     await guarded.register(batchRoutes(services));
     await guarded.register(modelRoutes(services));

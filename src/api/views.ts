@@ -3,6 +3,7 @@ import { Platform } from '../domain/listing.ts';
 import type { Services } from '../services.ts';
 import type { StoredListing } from '../store/find-listings.ts';
 import { AssessmentView, viewAssessment } from './assessment-view.ts';
+import { type PictureSet, PictureView } from './picture-view.ts';
 
 const Time = z.iso.datetime();
 
@@ -15,6 +16,8 @@ export const ListingView = z.object({
   seller: z.string().nullable(),
   text: z.string(),
   imageUrls: z.array(z.string()),
+  /** What became of its pictures, in the order of imageUrls, uploads last. */
+  pictures: z.array(PictureView),
   postedAt: Time.nullable(),
   revision: z.int(),
   createdAt: Time,
@@ -27,16 +30,18 @@ export type ListingView = z.infer<typeof ListingView>;
 /** Turns a stored listing into what the API shows. */
 export function viewListing(
   listing: StoredListing,
+  { pictures, texts }: PictureSet,
   services: Pick<Services, 'classifier' | 'lexicon'>,
   include: { terms: boolean },
 ): ListingView {
   return {
     ...listing,
+    pictures,
     postedAt: listing.postedAt?.toISOString() ?? null,
     createdAt: listing.createdAt.toISOString(),
     updatedAt: listing.updatedAt.toISOString(),
     assessment: {
-      ...viewAssessment(listing.text, listing.assessment, services, include),
+      ...viewAssessment(listing.text, texts, listing.assessment, services, include),
       createdAt: listing.assessment.createdAt.toISOString(),
     },
   };

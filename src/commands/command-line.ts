@@ -187,6 +187,18 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   );
 
   program
+    .command('captures')
+    .description('frozen copies of pictures')
+    .command('check')
+    .description('hold every frozen copy against the record: is any missing or altered?')
+    .action(async () => {
+      const { checkCaptures } = await import('./captures.ts');
+      const { report, sound } = await checkCaptures(config());
+      say(report);
+      if (!sound) exitCode = 1;
+    });
+
+  program
     .command('demo')
     .description('import the sample listings, show what is flagged and why, and keep serving')
     .action(async () => {

@@ -1,11 +1,16 @@
 import { z } from 'zod';
 import { Element, ElementProbabilities } from './element.ts';
 
-/** A stretch `[start, end)` of the listing's text, in UTF-16 code units, that moved one element's probability. */
+/**
+ * A stretch `[start, end)` of the listing's text, or of the text read from one of its pictures, in UTF-16 code units, that
+ * moved one element's probability.
+ */
 export const Span = z.object({
   start: z.int().min(0),
   end: z.int().min(1),
   element: Element,
+  /** Which picture's text it is, from 1; absent for the listing's own. */
+  picture: z.int().min(1).optional(),
   /** Change of the element's log-odds that this stretch caused: above zero speaks for it, below against. */
   weight: z.number(),
 });

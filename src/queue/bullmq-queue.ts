@@ -1,7 +1,7 @@
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { AppError } from '../domain/app-error.ts';
-import { type JobQueue, type Lane, lanes, standardGraceMs } from './job-queue.ts';
+import { byLane, type JobQueue, type Lane, lanes, standardGraceMs } from './job-queue.ts';
 
 /** How long the ringing side waits for Redis; the work is written down, so it need not wait long. */
 const commandTimeoutMs = 2_000;
@@ -69,7 +69,7 @@ export async function createBullmqQueue(options: {
   }
   // Until it is connected, the ringing side refuses; one that is away now is tried again in the background.
   await withTimeout(new Promise<void>((resolve) => ringing.once('ready', () => resolve()))).catch(onError);
-  const queues: Record<Lane, Queue> = { assess: openQueue('assess'), upkeep: openQueue('upkeep') };
+  const queues = byLane(openQueue);
 
   async function reach<T>(doing: Promise<T>): Promise<T> {
     try {
@@ -115,11 +115,12 @@ export async function createBullmqQueue(options: {
       }
     },
     async depth() {
-      const count = async (lane: Lane) => {
+      const depths = byLane(() => 0);
+      for (const lane of lanes) {
         const counts = await reach(queues[lane].getJobCounts('waiting', 'active', 'prioritized', 'delayed'));
-        return Object.values(counts).reduce((sum, each) => sum + each, 0);
-      };
-      return { assess: await count('assess'), upkeep: await count('upkeep') };
+        depths[lane] = Object.values(counts).reduce((sum, each) => sum + each, 0);
+      }
+      return depths;
     },
     async check() {
       await reach(ringing.ping());

@@ -1,6 +1,7 @@
 import {
   type Bell,
   type BellHandler,
+  byLane,
   type JobQueue,
   type Lane,
   lanes,
@@ -16,10 +17,7 @@ type LaneState = { waiting: Map<string, Bell>; running: number };
  * @param options.onError hears of handlers that throw; the queue goes on
  */
 export function createInProcessQueue(options: { onError(error: unknown): void }): JobQueue {
-  const states: Record<Lane, LaneState> = {
-    assess: { waiting: new Map(), running: 0 },
-    upkeep: { waiting: new Map(), running: 0 },
-  };
+  const states = byLane((): LaneState => ({ waiting: new Map(), running: 0 }));
   const inHand = new Set<Promise<void>>();
   const abort = new AbortController();
   let listener: { handler: BellHandler; concurrency: number } | null = null;
@@ -60,8 +58,7 @@ export function createInProcessQueue(options: { onError(error: unknown): void })
       for (const lane of lanes) startWaiting(lane);
     },
     async depth() {
-      const count = (lane: Lane) => states[lane].waiting.size + states[lane].running;
-      return { assess: count('assess'), upkeep: count('upkeep') };
+      return byLane((lane) => states[lane].waiting.size + states[lane].running);
     },
     async check() {
       // Memory can always be reached.

@@ -1,6 +1,17 @@
 /** The kinds of background work, each with a line of its own. */
-export const lanes = ['assess', 'upkeep'] as const;
+export const lanes = ['assess', 'capture', 'read', 'rescore', 'upkeep'] as const;
 export type Lane = (typeof lanes)[number];
+
+/** One value for each lane. */
+export function byLane<T>(make: (lane: Lane) => T): Record<Lane, T> {
+  return {
+    assess: make('assess'),
+    capture: make('capture'),
+    read: make('read'),
+    rescore: make('rescore'),
+    upkeep: make('upkeep'),
+  };
+}
 
 /** Whether a word from the database names a lane of this version. */
 export function isLane(word: string): word is Lane {

@@ -24,6 +24,18 @@ export class UnrecoverableError extends Error {
   override name = 'UnrecoverableError';
 }
 
+/** Work that failed and is not to be tried again before a time. */
+export class NotBeforeError extends Error {
+  override name = 'NotBeforeError';
+  readonly afterMs: number;
+
+  /** @param afterMs milliseconds from now */
+  constructor(message: string, afterMs: number, options: { cause: unknown }) {
+    super(message, options);
+    this.afterMs = afterMs;
+  }
+}
+
 export type RunnerOptions = {
   queue: JobQueue;
   ledger: WorkLedger;
@@ -79,7 +91,9 @@ export function createRunner(options: RunnerOptions): Runner {
       await handlers[work.lane](work, signal);
     } catch (error) {
       const lost = error instanceof UnrecoverableError || work.attempts >= options.maxAttempts;
-      const retryAt = lost ? null : new Date(Date.now() + retryDelayMs(work.attempts));
+      const leastMs = error instanceof NotBeforeError ? error.afterMs : 0;
+      const waitMs = Math.max(retryDelayMs(work.attempts), leastMs);
+      const retryAt = lost ? null : new Date(Date.now() + waitMs);
       log.error(
         { err: error, workId: work.id, lane: work.lane, attempts: work.attempts, retryAt },
         lost ? 'work given up' : 'work failed',

@@ -3,6 +3,8 @@ import { v7 as uuid } from 'uuid';
 import { AppError } from '../domain/app-error.ts';
 import type { Decision } from '../domain/review.ts';
 import { type Db, inTransaction } from '../store/db.ts';
+import { withCaptures } from '../store/pictures.ts';
+import { addRescore } from '../store/rescores.ts';
 import { leaseEnd } from './claim-reviews.ts';
 import { type ClaimTicket, requireClaim } from './hold-claim.ts';
 import { type ClaimedReview, findReviews, isClaimed } from './review-view.ts';
@@ -38,13 +40,21 @@ export async function decideReview(
       })
       .returning(['id', 'decided_at'])
       .executeTakeFirstOrThrow();
-    await trx
+    const { listing_id: listingId } = await trx
       .updateTable('review')
       .set({ state: 'decided', claimed_by: null, claim_expires_at: null })
       .where('id', '=', ticket.reviewId)
-      .execute();
+      .returning('listing_id')
+      .executeTakeFirstOrThrow();
+    await tellAlike(trx, `decided:${written.id}`, listingId);
     return { decisionId: written.id, decidedAt: written.decided_at };
   });
+}
+
+/** What was decided speaks for the listing's pictures wherever else they are shown. */
+async function tellAlike(trx: Db, key: string, listingId: string): Promise<void> {
+  const captured = await withCaptures(trx, [listingId]);
+  if (captured.has(listingId)) await addRescore(trx, key, { alikeListing: listingId });
 }
 
 async function findSame(trx: Db, ticket: ClaimTicket, decision: Decision): Promise<WrittenDecision | null> {
@@ -134,6 +144,7 @@ export async function undoDecision(
       }))
       .where('id', '=', mine.reviewId)
       .execute();
+    await tellAlike(trx, `undone:${decision.id}`, review.listing_id);
     const [reopened] = await findReviews(trx, [mine.reviewId]);
     if (reopened === undefined || !isClaimed(reopened)) throw new Error('a reopened review has no claim');
     return reopened;

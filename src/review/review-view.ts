@@ -45,6 +45,8 @@ const reviewRows = (db: Db, ids: readonly string[]) =>
       'assessment.priority as assessed_priority',
       'assessment.model_version',
       'assessment.policy_version',
+      'assessment.captures',
+      'assessment.picture_matches',
     ]);
 
 type Row = Awaited<ReturnType<ReturnType<typeof reviewRows>['executeTakeFirstOrThrow']>>;
@@ -77,6 +79,8 @@ function view(row: Row) {
         bulk: row.bulk,
       },
       spans: row.spans as Span[], // Kysely widens a selected jsonb; the column only ever holds spans
+      captures: row.captures,
+      pictureMatches: row.picture_matches,
       modelVersion: row.model_version,
       policyVersion: row.policy_version,
       verdict: row.verdict,

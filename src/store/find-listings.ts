@@ -50,6 +50,7 @@ const unfiltered = (db: Db) =>
       'assessment.bulk',
     ])
     .select(['assessment.priority', 'assessment.model_version', 'assessment.policy_version'])
+    .select(['assessment.captures', 'assessment.picture_matches'])
     .select([
       'assessment.created_at as assessed_at',
       'review.id as review_id',
@@ -82,6 +83,8 @@ function stored(row: Row) {
         bulk: row.bulk,
       },
       spans: row.spans as Span[], // Kysely widens a selected jsonb; the column only ever holds spans
+      captures: row.captures,
+      pictureMatches: row.picture_matches,
       modelVersion: row.model_version,
       policyVersion: row.policy_version,
       verdict: row.verdict,

@@ -2,10 +2,15 @@ import type { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { firstTables } from './migrations/0001-first-tables.ts';
 import { batchRowNumbers } from './migrations/0002-batch-row-numbers.ts';
+import { pictures } from './migrations/0003-pictures.ts';
 import type { Tables } from './schema.ts';
 
 /** Every migration in order; a landed one is never changed, only followed by another. */
-const migrations = { '0001-first-tables': firstTables, '0002-batch-row-numbers': batchRowNumbers };
+const migrations = {
+  '0001-first-tables': firstTables,
+  '0002-batch-row-numbers': batchRowNumbers,
+  '0003-pictures': pictures,
+};
 
 /**
  * Brings the tables up to date. Safe when several processes start together: Kysely takes an advisory lock in

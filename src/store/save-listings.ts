@@ -272,7 +272,8 @@ function content(listing: Listing) {
   };
 }
 
-async function insertAssessments(
+/** Writes assessments down; none is in force by that alone. */
+export async function insertAssessments(
   trx: Db,
   rows: readonly { id: string; listingId: string; revision: number; assessment: Assessment }[],
 ): Promise<void> {
@@ -289,6 +290,8 @@ async function insertAssessments(
         probability: assessment.probability,
         ...assessment.elements,
         spans: JSON.stringify(assessment.spans),
+        captures: JSON.stringify(assessment.captures),
+        picture_matches: JSON.stringify(assessment.pictureMatches),
         verdict: assessment.verdict,
         priority: assessment.priority,
       })),

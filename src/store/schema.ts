@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { Element } from '../domain/element.ts';
 import type { Platform } from '../domain/listing.ts';
+import type { CaptureStanding, PictureMatch, PictureState } from '../domain/picture.ts';
 import type { Verdict } from '../domain/policy.ts';
 import type { Outcome } from '../domain/review.ts';
 import type { Role } from '../domain/role.ts';
@@ -55,6 +56,10 @@ type AssessmentTable = {
   spans: JSONColumnType<Span[]>;
   verdict: Verdict;
   priority: number;
+  /** Frozen copies whose text was scored too, by SHA-256; empty for a scoring of the listing's text alone. */
+  captures: ColumnType<(string | null)[], string | undefined, string>;
+  /** What pictures known from elsewhere added. */
+  picture_matches: ColumnType<PictureMatch[], string | undefined, string>;
   created_at: DefaultTime;
 };
 
@@ -162,6 +167,48 @@ type WorkTable = {
   finished_at: OptionalTime;
 };
 
+/** A frozen copy of a picture's bytes, which stand in the capture store under its key. One for all who show them. */
+type CaptureTable = {
+  /** SHA-256 of the bytes, hexadecimal. */
+  sha256: string;
+  media_type: string;
+  bytes: number;
+  width: number;
+  height: number;
+  /** Perceptual hash, that of what lies inside its frame, and those of both turned and mirrored; null and none where unknown. */
+  hash: string | null;
+  unframed: string | null;
+  turned: ColumnType<string[], string | undefined, string>;
+  /** Of the hash, 0 to 100. */
+  quality: number | null;
+  /** Text read from it; null until it was read. */
+  text: string | null;
+  text_confidence: number | null;
+  /** Why its text could not be read. */
+  text_problem: string | null;
+  /** What a person said of it: known from offers, harmless wherever it is, or not to be matched. */
+  standing: CaptureStanding | null;
+  standing_by: string | null;
+  standing_at: OptionalTime;
+  created_at: DefaultTime;
+};
+
+/** A picture of a listing: its address, or the name it was uploaded under, and what became of it. */
+type PictureTable = {
+  id: string;
+  listing_id: string;
+  url: string;
+  state: ColumnType<PictureState, PictureState, PictureState>;
+  sha256: string | null;
+  problem: string | null;
+  problem_detail: string | null;
+  final_url: string | null;
+  status: number | null;
+  headers: ColumnType<Record<string, string>, string | undefined, string>;
+  fetched_at: OptionalTime;
+  created_at: DefaultTime;
+};
+
 /** All tables, as Kysely sees them. */
 export type Tables = {
   listing: ListingTable;
@@ -176,4 +223,6 @@ export type Tables = {
   batch_problem: BatchProblemTable;
   batch_item: BatchItemTable;
   work: WorkTable;
+  capture: CaptureTable;
+  picture: PictureTable;
 };

@@ -33,6 +33,29 @@ export async function addWork(
   return row?.id ?? null;
 }
 
+/** Writes down many pieces of work at once, as addWork does one. */
+export async function addWorks(
+  db: Db,
+  works: readonly { lane: string; key: string; payload: object }[],
+): Promise<void> {
+  if (works.length === 0) return;
+  await db
+    .insertInto('work')
+    .values(
+      works.map(({ lane, key, payload }) => ({
+        id: uuid(),
+        lane,
+        key,
+        batch_id: null,
+        payload: JSON.stringify(payload),
+        state: 'pending' as const,
+        error: null,
+      })),
+    )
+    .onConflict((conflict) => conflict.columns(['lane', 'key']).doNothing())
+    .execute();
+}
+
 /**
  * Takes work for `leaseMs` milliseconds and counts the attempt.
  *
@@ -90,6 +113,18 @@ export async function failWork(db: Db, id: string, error: string, retryAt: Date 
     })
     .where('id', '=', id)
     .where('state', '=', 'pending')
+    .execute();
+}
+
+/**
+ * Ends every lease. Only for the one process that owns an embedded database, as it starts: whoever held one is dead.
+ */
+export async function endLeases(db: Db): Promise<void> {
+  await db
+    .updateTable('work')
+    .set({ leased_until: null })
+    .where('state', '=', 'pending')
+    .where('leased_until', 'is not', null)
     .execute();
 }
 

@@ -1,6 +1,7 @@
 import type { Assessment } from '../domain/assessment.ts';
 import type { Element } from '../domain/element.ts';
 import type { Bilingual } from '../domain/lexicon-term.ts';
+import type { PictureMatch } from '../domain/picture.ts';
 import type { Verdict } from '../domain/policy.ts';
 import type { Span } from '../domain/score.ts';
 
@@ -42,17 +43,29 @@ const control = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu;
  * Why a text got its verdict, in one formal sentence, made of the verdict, the probability and the strongest spans
  * alone: what speaks for the offence, and what against it.
  *
- * @param text the text that the spans point into
+ * @param text the listing's text
+ * @param pictureTexts the texts read from its pictures, as the assessment counts them
  */
 export function giveReason(
   text: string,
-  { verdict, probability, spans }: Pick<Assessment, 'verdict' | 'probability' | 'spans'>,
+  {
+    verdict,
+    probability,
+    spans,
+    pictureMatches = [],
+  }: Pick<Assessment, 'verdict' | 'probability' | 'spans'> & Partial<Pick<Assessment, 'pictureMatches'>>,
+  pictureTexts: readonly string[] = [],
 ): Bilingual {
   const opening = openings[verdict](sayProbability(probability));
-  const support = strongest(spans, 1, namedFor).map((same) => name(text, same));
+  const support = strongest(spans, 1, namedFor).map((same) => name(text, pictureTexts, same));
+  const match = pictureMatches.reduce<PictureMatch | null>(
+    (best, each) => (each.added > (best?.added ?? 0) ? each : best),
+    null,
+  );
+  if (match !== null) support.unshift(nameMatch(match));
   // Wholesale is not needed for the offence, so its absence is no doubt.
   const needed = spans.filter(({ element }) => element !== 'bulk');
-  const doubt = strongest(needed, -1, namedAgainst).map((same) => name(text, same));
+  const doubt = strongest(needed, -1, namedAgainst).map((same) => name(text, pictureTexts, same));
   const say = (language: keyof Bilingual, named: Bilingual[]) =>
     lists[language].format(named.map((each) => each[language]));
   const both = (id: string, en: string) => ({ id, en });
@@ -82,7 +95,8 @@ function strongest(spans: readonly Span[], sign: 1 | -1, count: number): Span[][
   for (const span of spans) {
     if (Math.sign(span.weight) !== sign) continue;
     const known = stretches.find(
-      ({ same: [first] }) => first?.start === span.start && first.end === span.end,
+      ({ same: [first] }) =>
+        first?.start === span.start && first.end === span.end && first.picture === span.picture,
     );
     if (known === undefined) stretches.push({ same: [span], weight: Math.abs(span.weight) });
     else {
@@ -96,13 +110,29 @@ function strongest(spans: readonly Span[], sign: 1 | -1, count: number): Span[][
     .map(({ same }) => same);
 }
 
-/** A stretch, quoted, with the elements it speaks of. */
-function name(text: string, same: readonly Span[]): Bilingual {
-  const [{ start, end } = { start: 0, end: 0 }] = same;
-  const quoted = quote(text.slice(start, end));
+/** A stretch, quoted, with the elements it speaks of and the picture it stands in. */
+function name(text: string, pictureTexts: readonly string[], same: readonly Span[]): Bilingual {
+  const [first] = same;
+  const { start, end, picture } = first ?? { start: 0, end: 0, picture: undefined };
+  const source = picture === undefined ? text : (pictureTexts[picture - 1] ?? '');
+  const quoted = quote(source.slice(start, end));
   const names = (language: keyof Bilingual) =>
     same.map(({ element }) => elementNames[element][language]).join(', ');
-  return { id: `"${quoted}" (${names('id')})`, en: `"${quoted}" (${names('en')})` };
+  const place =
+    picture === undefined
+      ? { id: '', en: '' }
+      : { id: ` pada gambar ${picture}`, en: ` in picture ${picture}` };
+  return { id: `"${quoted}"${place.id} (${names('id')})`, en: `"${quoted}"${place.en} (${names('en')})` };
+}
+
+/** A picture that is known from other listings. */
+function nameMatch({ picture, listings, confirmed, distance }: PictureMatch): Bilingual {
+  const same =
+    distance === 0 ? { id: 'sama dengan', en: 'is the same as' } : { id: 'mirip dengan', en: 'is like' };
+  return {
+    id: `gambar ${picture} ${same.id} gambar pada ${listings} unggahan lain, ${confirmed} di antaranya dikonfirmasi peninjau`,
+    en: `picture ${picture} ${same.en} one in ${listings} other ${listings === 1 ? 'listing' : 'listings'}, ${confirmed} of them confirmed by reviewers`,
+  };
 }
 
 function quote(words: string): string {

@@ -1,4 +1,5 @@
 import type { Assessment } from '../domain/assessment.ts';
+import type { PictureMatch } from '../domain/picture.ts';
 import { type Policy, verdictOf } from '../domain/policy.ts';
 import type { Score } from '../domain/score.ts';
 
@@ -13,9 +14,17 @@ const bulkWeight = 0.3;
  * Draws the verdict that a policy gives a score, and the place in the queue: 0.7 · probability + 0.3 · bulk, in
  * [0, 1].
  */
-export function assess(score: Score, policy: Policy): Assessment {
+export function assess(
+  score: Score,
+  policy: Policy,
+  pictures: { captures: (string | null)[]; pictureMatches: PictureMatch[] } = {
+    captures: [],
+    pictureMatches: [],
+  },
+): Assessment {
   return {
     ...score,
+    ...pictures,
     policyVersion: policy.version,
     verdict: verdictOf(score, policy),
     priority: surenessWeight * score.probability + bulkWeight * score.elements.bulk,

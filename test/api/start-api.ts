@@ -1,4 +1,6 @@
-import { openAsBlob } from 'node:fs';
+import { mkdtempSync, openAsBlob, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import { inject } from 'vitest';
@@ -29,7 +31,8 @@ export type TestApi = {
 
 /** Starts services with these environment variables and builds the API over them. */
 export async function startApi(environment: Record<string, string>): Promise<TestApi> {
-  const config = readConfig(environment);
+  const captures = mkdtempSync(join(tmpdir(), 'saring-captures-'));
+  const config = readConfig({ CAPTURES_FOLDER: captures, PICTURES_PER_SECOND: '100', ...environment });
   if (config.store.engine === 'embedded') {
     // Begun from the run's image, since making a new database takes seconds.
     await (await openStore({ ...config.store, image: await openAsBlob(inject('embeddedImage')) })).close();
@@ -64,6 +67,7 @@ export async function startApi(environment: Record<string, string>): Promise<Tes
     async close() {
       await api.close();
       await services.close();
+      rmSync(captures, { recursive: true, force: true });
     },
   };
 }

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { createBullmqQueue } from '../../src/queue/bullmq-queue.ts';
 import { createInProcessQueue } from '../../src/queue/in-process-queue.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
+import { byLane } from '../../src/queue/job-queue.ts';
 import { createRunner, retryDelayMs, UnrecoverableError, type WorkHandler } from '../../src/queue/runner.ts';
 import type { Db } from '../../src/store/db.ts';
 import { addWork, failWork, finishWork, overdueWork, renewWork, takeWork } from '../../src/store/work.ts';
@@ -28,7 +29,7 @@ function startRunner(db: Db, queue: JobQueue, handler: WorkHandler, maxAttempts 
       overdue: async (limit) =>
         (await overdueWork(db, limit)).map(({ id }) => ({ lane: 'assess', workId: id })),
     },
-    handlers: { assess: handler, upkeep: handler },
+    handlers: byLane(() => handler),
     maxAttempts,
     concurrency: 4,
     reconcileEveryMs: 50,

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const packages = ['postgresql', 'redis-server'];
+const packages = ['postgresql', 'redis-server', 'python3-swift'];
+/** Swift has no binary of its own in this package; the tests run it from its library. */
+const swiftLibrary = '/usr/lib/python3/dist-packages/swift/common/middleware/s3api';
 const policyFile = '/usr/sbin/policy-rc.d';
 
 /** Folders where Debian keeps servers: PATH, and one for each PostgreSQL version, newest first. */
@@ -38,17 +40,23 @@ export function requireBinary(name: string): string {
   return file;
 }
 
+/** What the tests need and is not there. */
+function missingServers(): string[] {
+  const missing = ['initdb', 'postgres', 'redis-server'].filter((name) => findBinary(name) === null);
+  return existsSync(swiftLibrary) ? missing : [...missing, 'swift'];
+}
+
 /**
- * Makes sure that PostgreSQL and Redis are there, from Debian's packages where that may be done.
+ * Makes sure that PostgreSQL, Redis and OpenStack Swift are there, from Debian's packages where that may be done.
  *
  * @throws Error with the one line that says what to install
  */
 export function installServers(): void {
-  const missing = ['initdb', 'postgres', 'redis-server'].filter((name) => findBinary(name) === null);
+  const missing = missingServers();
   if (missing.length === 0) return;
   const advice = `saring tests need ${missing.join(', ')}: install with apt-get install ${packages.join(' ')}`;
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) throw new Error(advice);
-  process.stderr.write(`installing ${packages.join(' and ')} for the tests\n`);
+  process.stderr.write(`installing ${packages.join(', ')} for the tests\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   // Debian starts a service as soon as it is installed, unless this file says no; the tests start their own.
   const ours = !existsSync(policyFile);
@@ -64,6 +72,5 @@ export function installServers(): void {
   } finally {
     if (ours) rmSync(policyFile, { force: true });
   }
-  const still = ['initdb', 'postgres', 'redis-server'].filter((name) => findBinary(name) === null);
-  if (still.length > 0) throw new Error(advice);
+  if (missingServers().length > 0) throw new Error(advice);
 }

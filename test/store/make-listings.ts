@@ -10,6 +10,8 @@ function anAssessment(change: Partial<Assessment> = {}): Assessment {
     probability: 0.9,
     elements: { clothing: 0.9, used: 0.9, imported: 0.9, offered: 0.9, bulk: 0.1 },
     spans: [{ start: 0, end: 4, element: 'used', weight: 1.5 }],
+    captures: [],
+    pictureMatches: [],
     modelVersion: 'model-1',
     policyVersion: 'policy-1',
     verdict: 'flag',

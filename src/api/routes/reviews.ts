@@ -10,6 +10,7 @@ import type { Review } from '../../review/review-view.ts';
 import type { Services } from '../../services.ts';
 import { AssessmentView, viewAssessment } from '../assessment-view.ts';
 import { requireKey } from '../authenticate.ts';
+import { type PictureSet, PictureView, picturesOf } from '../picture-view.ts';
 import { Problem } from '../problems.ts';
 
 const Time = z.iso.datetime();
@@ -28,21 +29,42 @@ const ReviewView = z.object({
     seller: z.string().nullable(),
     text: z.string(),
     imageUrls: z.array(z.string()),
+    pictures: z.array(PictureView),
     postedAt: Time.nullable(),
   }),
   assessment: AssessmentView.extend({ id: z.uuid() }),
   claim: Claim.nullable(),
 });
+type ReviewView = z.infer<typeof ReviewView>;
 
-function viewReview({ claim, ...review }: Review, services: Services, include: { terms: boolean }) {
+async function viewReviews(
+  reviews: readonly Review[],
+  services: Services,
+  include: { terms: boolean },
+): Promise<ReviewView[]> {
+  const sets = await picturesOf(
+    services.store.db,
+    reviews.map(({ listing, assessment }) => ({ id: listing.id, captures: assessment.captures })),
+  );
+  return reviews.map((review, index) =>
+    viewReview(review, sets[index] ?? { pictures: [], texts: [] }, services, include),
+  );
+}
+
+function viewReview(
+  { claim, ...review }: Review,
+  { pictures, texts }: PictureSet,
+  services: Services,
+  include: { terms: boolean },
+): ReviewView {
   const { id, revision, priority, listing, assessment } = review;
   return {
     id,
     revision,
     priority,
     createdAt: review.createdAt.toISOString(),
-    listing: { ...listing, postedAt: listing.postedAt?.toISOString() ?? null },
-    assessment: viewAssessment(listing.text, assessment, services, include),
+    listing: { ...listing, pictures, postedAt: listing.postedAt?.toISOString() ?? null },
+    assessment: viewAssessment(listing.text, texts, assessment, services, include),
     claim: claim === null ? null : viewClaim(claim),
   };
 }
@@ -83,7 +105,7 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
           limit: request.body.limit,
           leaseMs,
         });
-        return { reviews: claimed.map((review) => viewReview(review, services, { terms: true })) };
+        return { reviews: await viewReviews(claimed, services, { terms: true }) };
       },
     );
 
@@ -172,6 +194,7 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
         const { token, ...decision } = request.body;
         const claim = { reviewId: request.params.id, reviewerId: requireKey(request).id, token };
         const { decisionId, decidedAt } = await decideReview(db, claim, decision);
+        services.ringSoon();
         return {
           decisionId,
           outcome: decision.outcome,
@@ -195,7 +218,10 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
       async (request) => {
         const mine = { reviewId: request.params.id, reviewerId: requireKey(request).id };
         const reopened = await undoDecision(db, mine, { withinMs: settings.review.undoMs, leaseMs });
-        return viewReview(reopened, services, { terms: true });
+        services.ringSoon();
+        const [view] = await viewReviews([reopened], services, { terms: true });
+        if (view === undefined) throw new Error('a reopened review cannot be shown');
+        return view;
       },
     );
 
@@ -216,12 +242,8 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
       async (request) => {
         const found = await listReviews(db, request.query.state, request.query.limit);
         // A token is for its holder alone.
-        return {
-          reviews: found.map((review) => ({
-            ...viewReview(review, services, { terms: false }),
-            claim: null,
-          })),
-        };
+        const views = await viewReviews(found, services, { terms: false });
+        return { reviews: views.map((view) => ({ ...view, claim: null })) };
       },
     );
 

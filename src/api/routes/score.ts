@@ -30,7 +30,7 @@ export function scoreRoutes(services: Services): FastifyPluginAsyncZod {
         const future = futureIssue(request.body, new Date());
         if (future !== null) throw invalidInput([future]);
         const { text } = request.body;
-        return viewAssessment(text, await assessor.assessText(text), services, request.query);
+        return viewAssessment(text, [], await assessor.assessText(text), services, request.query);
       },
     );
   };

@@ -1,0 +1,75 @@
+import { v7 as uuid } from 'uuid';
+import type { Assessment } from '../domain/assessment.ts';
+import type { Db } from './db.ts';
+import { insertAssessments } from './save-listings.ts';
+
+/** A listing in the caller's hands: its present text, and what was last said of it. */
+export type LockedListing = {
+  id: string;
+  revision: number;
+  text: string;
+  assessment: Omit<Assessment, 'spans'> | null;
+};
+
+/** Takes a listing's row lock, in the caller's transaction; null when there is none. */
+export async function lockListing(trx: Db, listingId: string): Promise<LockedListing | null> {
+  const row = await trx
+    .selectFrom('listing')
+    .leftJoin('assessment', 'assessment.id', 'listing.assessment_id')
+    .where('listing.id', '=', listingId)
+    .select(['listing.id', 'listing.revision', 'listing.text'])
+    .select(['assessment.probability', 'assessment.verdict', 'assessment.priority'])
+    .select(['assessment.model_version', 'assessment.policy_version'])
+    .select(['assessment.captures', 'assessment.picture_matches'])
+    .select(['assessment.clothing', 'assessment.used', 'assessment.imported'])
+    .select(['assessment.offered', 'assessment.bulk'])
+    .forUpdate('listing')
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  const { id, revision, text, probability, verdict, priority, model_version, policy_version } = row;
+  const { clothing, used, imported, offered, bulk } = row;
+  const assessed =
+    probability === null ||
+    verdict === null ||
+    priority === null ||
+    model_version === null ||
+    policy_version === null ||
+    clothing === null ||
+    used === null ||
+    imported === null ||
+    offered === null ||
+    bulk === null
+      ? null
+      : {
+          probability,
+          elements: { clothing, used, imported, offered, bulk },
+          captures: row.captures ?? [],
+          pictureMatches: row.picture_matches ?? [],
+          modelVersion: model_version,
+          policyVersion: policy_version,
+          verdict,
+          priority,
+        };
+  return { id, revision, text, assessment: assessed };
+}
+
+/** Records one more assessment of a listing's present text and puts it in force, in the caller's transaction. */
+export async function replaceAssessment(
+  trx: Db,
+  { id, revision }: LockedListing,
+  assessment: Assessment,
+): Promise<{ listingId: string; revision: number; assessmentId: string; priority: number }> {
+  const assessmentId = uuid();
+  await insertAssessments(trx, [{ id: assessmentId, listingId: id, revision, assessment }]);
+  await trx
+    .updateTable('listing')
+    .set({
+      assessment_id: assessmentId,
+      verdict: assessment.verdict,
+      probability: assessment.probability,
+      updated_at: new Date(),
+    })
+    .where('id', '=', id)
+    .execute();
+  return { listingId: id, revision, assessmentId, priority: assessment.priority };
+}
