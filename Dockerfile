@@ -18,7 +18,7 @@ COPY src src
 COPY models models
 COPY data/samples data/samples
 COPY data/lexicon data/lexicon
-RUN mkdir /data && chown node:node /data
+RUN mkdir -p /data/captures && chown -R node:node /data
 USER node
 VOLUME /data
 EXPOSE 8080

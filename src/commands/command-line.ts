@@ -203,7 +203,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .description('import the sample listings, show what is flagged and why, and keep serving')
     .action(async () => {
       const { runDemo } = await import('./run.ts');
-      exitCode = await runDemo(readConfig({ LOG_LEVEL: 'warn', ...process.env }));
+      // The samples' pictures are no one's business to fetch.
+      exitCode = await runDemo(readConfig({ LOG_LEVEL: 'warn', PICTURES: 'off', ...process.env }));
     });
 
   try {

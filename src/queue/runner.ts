@@ -94,10 +94,11 @@ export function createRunner(options: RunnerOptions): Runner {
       const leastMs = error instanceof NotBeforeError ? error.afterMs : 0;
       const waitMs = Math.max(retryDelayMs(work.attempts), leastMs);
       const retryAt = lost ? null : new Date(Date.now() + waitMs);
-      log.error(
-        { err: error, workId: work.id, lane: work.lane, attempts: work.attempts, retryAt },
-        lost ? 'work given up' : 'work failed',
-      );
+      const about = { workId: work.id, lane: work.lane, attempts: work.attempts, retryAt };
+      // A failure that was foreseen, such as a server that is away, is no fault of ours to be shown whole.
+      if (error instanceof NotBeforeError && !lost)
+        log.info({ ...about, reason: error.message }, 'work put off');
+      else log.error({ err: error, ...about }, lost ? 'work given up' : 'work failed');
       await ledger.fail(work, error instanceof Error ? error.message : String(error), retryAt);
     } finally {
       clearInterval(renewal);

@@ -278,6 +278,23 @@ describe.each([
     expect(listed.captures.map((capture: { sha256: string }) => capture.sha256)).toEqual([sha256]);
   }, 90_000);
 
+  test('a picture that cannot be decoded is frozen all the same, says so, and the text verdict stands', async () => {
+    const whole = await aPicture(8);
+    served.set('/broken.jpg', whole.subarray(0, whole.length / 3));
+    const text = 'READY BAL SEGEL IMPORT KOREA isi 150 pcs jaket second';
+    const { id } = await submit({ text, imageUrls: [`${origin}/broken.jpg`] });
+    const first = await show(id);
+    const shown = await become(id, ({ pictures }) => pictures[0]?.capture?.textProblem !== null);
+    expect(shown.pictures[0]).toMatchObject({ state: 'captured', capture: { hash: null, text: null } });
+    expect(shown.pictures[0]?.capture?.textProblem).toMatch(/picture/);
+    expect(shown.assessment).toEqual(first.assessment);
+    const thumbnail = `/v1/captures/${shown.pictures[0]?.capture?.sha256}/thumbnail`;
+    expect((await saring.ask('analyst', 'GET', thumbnail)).json()).toMatchObject({
+      status: 422,
+      code: 'PICTURE_UNREADABLE',
+    });
+  }, 60_000);
+
   test('a flat picture matches nothing, however often it is shown and confirmed', async () => {
     const grey = { width: 400, height: 400, channels: 3, background: '#cccccc' } as const;
     served.set('/none.png', await sharp({ create: grey }).png().toBuffer());
