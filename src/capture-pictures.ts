@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CaptureStore } from './images/capture-store.ts';
 import type { FetchedPicture, PictureFetcher } from './images/fetch-picture.ts';
-import { hashPicture } from './images/hash-picture.ts';
+import type { hashPicture } from './images/hash-picture.ts';
 import { PictureError } from './images/picture-error.ts';
 import { NotBeforeError, type WorkHandler } from './queue/runner.ts';
 import { addCapture, type Capture } from './store/captures.ts';
@@ -15,16 +15,19 @@ const CaptureWork = z.object({ pictureId: z.uuid() });
 /** A frozen copy as it is first written down. */
 export type FreshCapture = Omit<Capture, 'text' | 'textProblem' | 'standing'>;
 
+/** Hashes pictures, so few at a time that decoding them fits into memory. */
+export type PictureHasher = (bytes: Uint8Array) => ReturnType<typeof hashPicture>;
+
 /**
  * Freezes a picture's bytes and works out its perceptual hash. One that cannot be decoded is kept all the same, without
  * a hash: it is evidence, too.
  */
 export async function freeze(
   picture: Pick<FetchedPicture, 'bytes' | 'mediaType' | 'width' | 'height'>,
-  { captures, mostPixels }: { captures: CaptureStore; mostPixels: number },
+  { captures, hash }: { captures: CaptureStore; hash: PictureHasher },
 ): Promise<FreshCapture> {
   const sha256 = await captures.put(picture.bytes);
-  const hashed = await hashPicture(picture.bytes, mostPixels).catch((error: unknown) => {
+  const hashed = await hash(picture.bytes).catch((error: unknown) => {
     if (error instanceof PictureError) return null;
     throw error;
   });
@@ -59,10 +62,10 @@ export function captureHandler(deps: {
   db: Db;
   fetcher: PictureFetcher;
   captures: CaptureStore;
-  mostPixels: number;
+  hash: PictureHasher;
   maxAttempts: number;
 }): WorkHandler {
-  const { db, fetcher, captures, mostPixels, maxAttempts } = deps;
+  const { db, fetcher, captures, hash, maxAttempts } = deps;
   return async (work, signal) => {
     const { pictureId } = CaptureWork.parse(work.payload);
     const picture = await findPicture(db, pictureId);
@@ -72,7 +75,7 @@ export function captureHandler(deps: {
     }
     try {
       const fetched = await fetcher.fetch(picture.url, signal);
-      const capture = await freeze(fetched, { captures, mostPixels });
+      const capture = await freeze(fetched, { captures, hash });
       await inTransaction(db, async (trx) => {
         if (!(await finishWork(trx, work.id))) return;
         await keepCapture(trx, capture);

@@ -68,6 +68,7 @@ const Environment = z.object({
   PICTURE_ALLOWED: allowedAddresses,
   PICTURE_LIMIT_MIB: count(1, 100, 15),
   PICTURES_PER_SECOND: count(1, 1000, 2),
+  PICTURES_AT_ONCE: count(1, 256, 16),
   CAPTURES_FOLDER: z.string().optional(),
   CAPTURES_S3_BUCKET: z.string().optional(),
   CAPTURES_S3_ENDPOINT: addressOf('http:', 'https:'),
@@ -95,8 +96,9 @@ export type Config = {
     /** Networks and ports besides the public internet that pictures may be fetched from. */
     allowed: AllowedAddress[];
     mostBytes: number;
-    /** Pictures asked of one host per second. */
+    /** Pictures asked of one host per second, and of all hosts at a time. */
     perHostPerSecond: number;
+    atOnce: number;
     /** Where frozen copies are kept. */
     captures:
       | { kind: 'folder'; folder: string }
@@ -160,6 +162,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       allowed: env.PICTURE_ALLOWED,
       mostBytes: env.PICTURE_LIMIT_MIB * 1024 * 1024,
       perHostPerSecond: env.PICTURES_PER_SECOND,
+      atOnce: env.PICTURES_AT_ONCE,
       captures:
         env.CAPTURES_S3_BUCKET === undefined
           ? { kind: 'folder', folder: env.CAPTURES_FOLDER ?? join(env.SARING_DATA, 'captures') }

@@ -1,10 +1,12 @@
+import PQueue from 'p-queue';
 import sharp from 'sharp';
-import { captureHandler, type FreshCapture, freeze } from './capture-pictures.ts';
+import { captureHandler, type FreshCapture, freeze, type PictureHasher } from './capture-pictures.ts';
 import type { Classifier } from './classifier/classifier.ts';
 import type { Config } from './config.ts';
 import type { Assessment } from './domain/assessment.ts';
 import { type CaptureStore, openCaptureStore } from './images/capture-store.ts';
 import { createPictureFetcher } from './images/fetch-picture.ts';
+import { hashPicture } from './images/hash-picture.ts';
 import { inspectPicture } from './images/inspect-picture.ts';
 import { createTextReader } from './images/read-text.ts';
 import { createKnownPictures } from './known-pictures.ts';
@@ -34,6 +36,8 @@ export type PictureServices = {
 
 /** Fifty million: the largest pictures that phones take, and 200 MB when decoded. */
 const mostPixels = 50_000_000;
+/** The largest picture takes 200 MB while it is decoded. */
+const decodedAtOnce = 2;
 /** A screenshot or two as base64, which is a third longer. */
 const mostRequestBytes = 64 * 1024 * 1024;
 
@@ -57,6 +61,8 @@ export async function openPictureServices(deps: {
     perHostPerSecond: config.perHostPerSecond,
     maxPixels: mostPixels,
   });
+  const decoding = new PQueue({ concurrency: decodedAtOnce });
+  const hash: PictureHasher = (bytes) => decoding.add(() => hashPicture(bytes, mostPixels));
   const reader = createTextReader({ maxPixels: mostPixels });
   const known = createKnownPictures(db);
   const rescorer = createRescorer({ db, classifier, known, onAssessed });
@@ -67,10 +73,10 @@ export async function openPictureServices(deps: {
     mostRequestBytes,
     async freeze(bytes) {
       const inspected = await inspectPicture(bytes, mostPixels);
-      return await freeze({ bytes, ...inspected }, { captures, mostPixels });
+      return await freeze({ bytes, ...inspected }, { captures, hash });
     },
     handlers: {
-      capture: captureHandler({ db, fetcher, captures, mostPixels, maxAttempts }),
+      capture: captureHandler({ db, fetcher, captures, hash, maxAttempts }),
       read: readHandler({ db, captures, reader, maxAttempts }),
       rescore: rescoreHandler({ db, known, rescorer }),
     },

@@ -141,7 +141,10 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
             upkeep: upkeepHandler(store),
           },
           maxAttempts,
-          concurrency: config.work.concurrency,
+          concurrency: {
+            concurrency: config.work.concurrency,
+            wider: { capture: config.pictures.atOnce },
+          },
           reconcileEveryMs,
           log,
         });

@@ -94,7 +94,7 @@ export async function createBullmqQueue(options: {
         if (jobs.length > 0) await reach(queues[lane].addBulk(jobs));
       }
     },
-    async listen(handler, { concurrency }) {
+    async listen(handler, { concurrency, wider }) {
       for (const lane of lanes) {
         const worker = new Worker(
           lane,
@@ -107,7 +107,13 @@ export async function createBullmqQueue(options: {
             inHand.add(answered);
             await answered.finally(() => inHand.delete(answered));
           },
-          { connection: working, prefix, concurrency, maxStalledCount, skipVersionCheck: true },
+          {
+            connection: working,
+            prefix,
+            concurrency: wider?.[lane] ?? concurrency,
+            maxStalledCount,
+            skipVersionCheck: true,
+          },
         );
         worker.on('error', onError);
         worker.on('completed', ({ id = '' }) => forget([id]));

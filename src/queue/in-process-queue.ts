@@ -2,6 +2,7 @@ import {
   type Bell,
   type BellHandler,
   byLane,
+  type Concurrency,
   type JobQueue,
   type Lane,
   lanes,
@@ -20,12 +21,13 @@ export function createInProcessQueue(options: { onError(error: unknown): void })
   const states = byLane((): LaneState => ({ waiting: new Map(), running: 0 }));
   const inHand = new Set<Promise<void>>();
   const abort = new AbortController();
-  let listener: { handler: BellHandler; concurrency: number } | null = null;
+  let listener: ({ handler: BellHandler } & Concurrency) | null = null;
   let closed = false;
 
   function startWaiting(lane: Lane): void {
     const state = states[lane];
-    while (listener !== null && !closed && state.running < listener.concurrency) {
+    const most = listener?.wider?.[lane] ?? listener?.concurrency ?? 0;
+    while (listener !== null && !closed && state.running < most) {
       const [next] = state.waiting.values();
       if (next === undefined) return;
       state.waiting.delete(next.workId);
@@ -53,8 +55,8 @@ export function createInProcessQueue(options: { onError(error: unknown): void })
       for (const bell of bells) states[bell.lane].waiting.set(bell.workId, bell);
       for (const lane of lanes) startWaiting(lane);
     },
-    async listen(handler, { concurrency }) {
-      listener = { handler, concurrency };
+    async listen(handler, concurrency) {
+      listener = { handler, ...concurrency };
       for (const lane of lanes) startWaiting(lane);
     },
     async depth() {

@@ -21,6 +21,14 @@ export function isLane(word: string): word is Lane {
 /** Says that a row of the work ledger waits. Its id is a UUID: BullMQ refuses plain numbers and colons. */
 export type Bell = { lane: Lane; workId: string };
 
+/** How many bells of a lane are answered at a time. */
+export type Concurrency = {
+  /** Of most lanes, */
+  concurrency: number;
+  /** and of those whose work is mostly waiting. */
+  wider?: Partial<Record<Lane, number>>;
+};
+
 /** Does what a bell asks for; it must be idempotent, since a bell may ring twice. */
 export type BellHandler = (bell: Bell, signal: AbortSignal) => Promise<void>;
 
@@ -35,8 +43,8 @@ export type JobQueue = {
    * @throws AppError QUEUE_UNREACHABLE; the caller may go on, since the work is written down
    */
   ring(bells: readonly Bell[]): Promise<void>;
-  /** Starts to take bells, at most `concurrency` of a lane at a time. Resolves when listening. */
-  listen(handler: BellHandler, options: { concurrency: number }): Promise<void>;
+  /** Starts to take bells, so many of a lane at a time. Resolves when listening. */
+  listen(handler: BellHandler, options: Concurrency): Promise<void>;
   /** Bells not yet answered, by lane. */
   depth(): Promise<Record<Lane, number>>;
   /** Rejects when the queue cannot be reached. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Bell, JobQueue, Lane } from './job-queue.ts';
+import type { Bell, Concurrency, JobQueue, Lane } from './job-queue.ts';
 
 /** Work that has been taken for this process. */
 type WorkRecord = { id: string; lane: Lane; payload: unknown; attempts: number };
@@ -42,8 +42,8 @@ export type RunnerOptions = {
   handlers: Record<Lane, WorkHandler>;
   /** Tries of one piece of work before it is given up. */
   maxAttempts: number;
-  /** Pieces of one lane at a time in this process. */
-  concurrency: number;
+  /** Pieces of work at a time in this process. */
+  concurrency: Concurrency;
   reconcileEveryMs: number;
   /** How long taken work is held without a sign of life, milliseconds. */
   leaseMs?: number;
@@ -121,7 +121,7 @@ export function createRunner(options: RunnerOptions): Runner {
   return {
     reconcile,
     async start() {
-      await queue.listen(run, { concurrency: options.concurrency });
+      await queue.listen(run, options.concurrency);
       timer = setInterval(() => {
         reconcile().catch((error: unknown) => log.warn({ err: error }, 'reconciler failed'));
       }, options.reconcileEveryMs);

@@ -31,7 +31,7 @@ function startRunner(db: Db, queue: JobQueue, handler: WorkHandler, maxAttempts 
     },
     handlers: byLane(() => handler),
     maxAttempts,
-    concurrency: 4,
+    concurrency: { concurrency: 4 },
     reconcileEveryMs: 50,
     log,
   });
