@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from './domain/app-error.ts';
 import { type AllowedAddress, readAllowedAddress } from './images/address-rules.ts';
+import type { CaptureStoreSettings } from './images/capture-store.ts';
 
 const projectDir = join(import.meta.dirname, '..');
 
@@ -100,18 +101,7 @@ export type Config = {
     perHostPerSecond: number;
     atOnce: number;
     /** Where frozen copies are kept. */
-    captures:
-      | { kind: 'folder'; folder: string }
-      | {
-          kind: 's3';
-          endpoint: string | null;
-          region: string;
-          bucket: string;
-          prefix: string;
-          accessKeyId: string;
-          secretAccessKey: string;
-          pathStyle: boolean;
-        };
+    captures: CaptureStoreSettings;
   };
   logLevel: z.infer<typeof Environment>['LOG_LEVEL'];
   shutdownMs: number;

@@ -1,5 +1,6 @@
-import sharp, { type Metadata } from 'sharp';
+import sharp from 'sharp';
 import { type Area, insideFrame } from './find-frame.ts';
+import { inspectPicture } from './inspect-picture.ts';
 import { findWaves, measureQuality, shrinkToBlocks, turnWaves, waveBits } from './pdq.ts';
 import { PictureError } from './picture-error.ts';
 
@@ -12,8 +13,6 @@ type PictureHash = { hash: string; quality: number };
  */
 export const leastQuality = 50;
 
-/** What is read; above all no drawings in XML and no documents, whose renderers are a larger surface than pictures need. */
-const formats: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp', 'gif', 'heif', 'tiff']);
 /** Larger pictures are shrunk to a square of this side before PDQ's own filter, as in its reference. */
 const workingSide = 512;
 const channels = 3;
@@ -30,11 +29,11 @@ export type TurnedHash = PictureHash & { turned: string[] };
  * Hashes a picture (of an animation the first frame), the right way up as its camera noted, and on white where it is
  * transparent. A picture with a side under 5 pixels gets quality 0 and a hash of zeros.
  *
- * @param bytes a whole file: JPEG, PNG, WebP, GIF, AVIF or TIFF
+ * @param bytes a whole file: JPEG, PNG, WebP, GIF or AVIF
  * @param maxPixels refuse a picture with more, before it is decoded
  * @returns also `unframed`, the same for what lies inside a frame or bars of one colour: a border of 5 % changes over a third
  *   of a hash, so a copy with a border is found by this one alone. Null where there is no frame or little inside it
- * @throws PictureError `damaged`, `too-many-pixels`, or `not-a-picture` for SVG and other formats that are not read
+ * @throws PictureError `damaged`, `too-many-pixels`, or `not-a-picture` for SVG and other kinds that are not read
  */
 export async function hashPicture(
   bytes: Uint8Array,
@@ -65,17 +64,7 @@ function cutOut({ rgb, width }: Pixels, area: Area): Pixels {
 }
 
 async function readPixels(bytes: Uint8Array, maxPixels: number): Promise<Pixels> {
-  const { format, width, height } = await readHeader(bytes);
-  if (!formats.has(format))
-    throw new PictureError('not-a-picture', `pictures in the format ${format} are not hashed`, {
-      passing: false,
-    });
-  if (width * height > maxPixels)
-    throw new PictureError(
-      'too-many-pixels',
-      `the picture has ${width} × ${height} pixels, and at most ${maxPixels} are decoded`,
-      { passing: false },
-    );
+  const { width, height } = await inspectPicture(bytes, maxPixels);
   const picture = sharp(bytes, {
     limitInputPixels: maxPixels,
     // A warning is not reason enough to fail: pictures from phones are full of them.
@@ -93,14 +82,6 @@ async function readPixels(bytes: Uint8Array, maxPixels: number): Promise<Pixels>
     const { data, info } = await picture.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     if (info.channels !== channels) throw new Error(`it was decoded to ${info.channels} channels`);
     return { rgb: data, width: info.width, height: info.height };
-  } catch (cause) {
-    throw damaged(cause);
-  }
-}
-
-async function readHeader(bytes: Uint8Array): Promise<Metadata> {
-  try {
-    return await sharp(bytes, { limitInputPixels: false }).metadata();
   } catch (cause) {
     throw damaged(cause);
   }

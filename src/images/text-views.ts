@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { inspectPicture } from './inspect-picture.ts';
 import { PictureError } from './picture-error.ts';
 
 /** The long side in which text is looked for, pixels: of 700 to 1,600 it read drawn pictures best, and soon. */
@@ -37,8 +38,9 @@ sharp.cache(false);
  * @throws PictureError too-many-pixels, not-a-picture (none of these formats), damaged
  */
 export async function textViews(bytes: Uint8Array, maxPixels: number): Promise<View[]> {
+  const size = await inspectPicture(bytes, maxPixels);
   try {
-    const { data, info } = await decode(bytes, maxPixels);
+    const { data, info } = await decode(bytes, size, maxPixels);
     const raw = { raw: { width: info.width, height: info.height, channels: 3 as const } };
     const greys = await sharp(data, raw).greyscale().normalise().png({ compressionLevel: 1 }).toBuffer();
     const white = sharp(data, raw)
@@ -52,14 +54,18 @@ export async function textViews(bytes: Uint8Array, maxPixels: number): Promise<V
     const writing = await sharp(mask, maskRaw).negate().png({ compressionLevel: 1 }).toBuffer();
     return [greys, writing];
   } catch (cause) {
-    throw explained(cause);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new PictureError('damaged', `the picture cannot be decoded: ${message}`, { passing: false, cause });
   }
 }
 
 /** Upright red, green and blue, on white, in the size for reading and without single specks. */
-async function decode(bytes: Uint8Array, maxPixels: number) {
+async function decode(
+  bytes: Uint8Array,
+  { width, height }: { width: number; height: number },
+  maxPixels: number,
+) {
   const picture = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1 });
-  const { width, height } = await picture.metadata();
   const long = Math.max(width, height);
   const target = Math.min(longSide, long * mostEnlarged);
   return picture
@@ -70,21 +76,4 @@ async function decode(bytes: Uint8Array, maxPixels: number) {
     .median(3)
     .raw()
     .toBuffer({ resolveWithObject: true });
-}
-
-function explained(cause: unknown): PictureError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  if (/pixel limit|exceeds.*(dimension|size)|too large/i.test(message)) {
-    return new PictureError('too-many-pixels', 'the picture has more pixels than are read', {
-      passing: false,
-      cause,
-    });
-  }
-  if (/unsupported image format/i.test(message)) {
-    return new PictureError('not-a-picture', 'neither JPEG, PNG, WebP, GIF nor AVIF', {
-      passing: false,
-      cause,
-    });
-  }
-  return new PictureError('damaged', `the picture cannot be decoded: ${message}`, { passing: false, cause });
 }

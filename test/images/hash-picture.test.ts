@@ -28,7 +28,6 @@ describe('the hash of a picture', () => {
     ['PNG', () => open().png()],
     ['WebP', () => open().webp({ quality: 75 })],
     ['AVIF', () => open().avif({ quality: 60, effort: 0 })],
-    ['TIFF', () => open().tiff()],
     ['GIF', () => open().gif({ effort: 1 })],
     [
       'JPEG of twice the size',
@@ -151,8 +150,8 @@ describe('bytes that are no whole picture', () => {
     '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90"><rect width="9" height="9"/></svg>';
 
   test.each([
-    ['nothing', new Uint8Array(), 'damaged'],
-    ['text', Buffer.from('this is not a picture, not at all'), 'damaged'],
+    ['nothing', new Uint8Array(), 'not-a-picture'],
+    ['text', Buffer.from('this is not a picture, not at all'), 'not-a-picture'],
     ['the first half of a JPEG', original.subarray(0, original.length / 2), 'damaged'],
     ['the first bytes of a JPEG', original.subarray(0, 30), 'damaged'],
     ['a PNG cut off', lossless.subarray(0, 5_000), 'damaged'],

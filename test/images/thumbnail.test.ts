@@ -89,7 +89,7 @@ test('a picture is shown upright, as its camera was held', async () => {
   expect(await look(bytes)).toEqual({ left: 'red', right: 'blue', width: 200, height: 100 });
 });
 
-test.each(['jpeg', 'png', 'webp', 'gif', 'avif', 'tiff'] as const)('%s is read', async (format) => {
+test.each(['jpeg', 'png', 'webp', 'gif', 'avif'] as const)('%s is read', async (format) => {
   const picture = await twoColours(64, 32).toFormat(format).toBuffer();
   const { bytes } = await makeThumbnail(picture, limits);
   // and not made larger than it was
