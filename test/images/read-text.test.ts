@@ -140,7 +140,7 @@ test.each([
     'damaged',
   ],
   ['a header that promises 50,000 × 50,000 pixels', pngOf(50_000, 50_000), 'too-many-pixels'],
-  ['no bytes', Buffer.alloc(0), 'damaged'],
+  ['no bytes', Buffer.alloc(0), 'not-a-picture'],
   [
     'a drawing that could name files',
     Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'),
