@@ -52,6 +52,12 @@ export async function receiveBatch(
     deps.onProgress?.(stored);
   }
 
+  async function keepWhatCame(): Promise<void> {
+    // What ended the upload is what its sender must know of; rows not stored now come again with the next upload.
+    await flush().catch(() => undefined);
+    await endBatchUpload(deps.db, batch.id, 'cut');
+  }
+
   try {
     for await (const row of rows) {
       if (skip > 0) {
@@ -71,10 +77,29 @@ export async function receiveBatch(
     }
     await flush();
   } catch (error) {
-    if (!(error instanceof AppError && error.code === 'BATCH_BUSY'))
-      await endBatchUpload(deps.db, batch.id, 'cut');
-    throw error;
+    if (error instanceof AppError && error.code === 'BATCH_BUSY') throw error;
+    await keepWhatCame();
+    throw error instanceof AppError && stored > 0 ? withRowsKept(error, batch.id, stored, upload) : error;
   }
   await endBatchUpload(deps.db, batch.id, 'received');
   return { batchId: batch.id, resumedAt: batch.rowsRead };
+}
+
+/** Tells the sender of a file that ended too early what became of its beginning. */
+function withRowsKept(
+  error: AppError,
+  batchId: string,
+  rows: number,
+  { idempotencyKey }: BatchUpload,
+): AppError {
+  const next =
+    error.code === 'INPUT_BROKEN' && idempotencyKey !== null
+      ? '; the whole file, sent again with the same Idempotency-Key, goes on after them'
+      : '';
+  return new AppError(
+    error.code,
+    error.status,
+    `${error.message}; the first ${rows} rows are kept as batch ${batchId}${next}`,
+    { cause: error, issues: error.issues },
+  );
 }

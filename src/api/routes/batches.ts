@@ -6,6 +6,7 @@ import { receiveBatch } from '../../receive-batch.ts';
 import type { Services } from '../../services.ts';
 import { type Batch, findBatch } from '../../store/batches.ts';
 import { requireKey } from '../authenticate.ts';
+import { drainBody, readBatchBody } from '../batch-body.ts';
 import { IdempotencyKey } from '../idempotency-key.ts';
 import { Problem } from '../problems.ts';
 
@@ -30,22 +31,6 @@ function viewBatch(batch: Batch): z.infer<typeof BatchView> {
   };
 }
 
-/** A request's body as the pieces in which it comes, and no more of them than the limit. */
-async function* limited(body: AsyncIterable<Uint8Array>, limitBytes: number): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const piece of body) {
-    bytes += piece.byteLength;
-    if (bytes > limitBytes) {
-      throw new AppError(
-        'BODY_TOO_LARGE',
-        413,
-        `a batch has at most ${limitBytes} bytes here; send it in parts`,
-      );
-    }
-    yield piece;
-  }
-}
-
 /** Batches: many listings in one upload, in any format that intake reads, scored in the background. */
 export function batchRoutes({ store, queue, log, config }: Services): FastifyPluginAsyncZod {
   const ring: typeof queue.ring = async (bells) => {
@@ -60,11 +45,11 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
       '/v1/batches',
       {
         bodyLimit: config.http.batchLimitBytes,
-        config: { roles: ['analyst', 'batch'] },
+        config: { roles: ['analyst', 'batch'], gzip: true },
         schema: {
           summary: 'Upload a file of listings to be scored in the background',
           description:
-            'The body is the file itself: our NDJSON or CSV, or what a known scraper wrote; its format is recognised by content. After a cut connection the same upload with the same Idempotency-Key goes on where it stopped.',
+            'The body is the file itself: our NDJSON or CSV, or what a known scraper wrote; its format is recognised by content. It may be gzip, named by Content-Encoding or not. After a cut connection the same upload with the same Idempotency-Key goes on where it stopped.',
           tags: ['batches'],
           headers: IdempotencyKey,
           querystring: z.strictObject({ name: z.string().min(1).max(200).default('batch') }),
@@ -72,17 +57,16 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
         },
       },
       async (request, reply) => {
-        const body = request.body as AsyncIterable<Uint8Array> | undefined | null; // the parser above hands over the stream
-        if (body === undefined || body === null) {
-          throw new AppError('BODY_EMPTY', 422, 'the body is empty; send the file as the body');
-        }
-        const rows = readListings(limited(body, config.http.batchLimitBytes), { now: new Date() });
+        const file = readBatchBody(request, config.http.batchLimitBytes);
+        const rows = readListings(file, { now: new Date() });
         const upload = {
           name: request.query.name,
           createdBy: requireKey(request).id,
           idempotencyKey: request.headers['idempotency-key'] ?? null,
         };
-        const { batchId } = await receiveBatch(rows, upload, { db: store.db, ring });
+        const { batchId } = await receiveBatch(rows, upload, { db: store.db, ring }).finally(() =>
+          drainBody(request, reply),
+        );
         const batch = await findBatch(store.db, batchId);
         if (batch === null) throw new Error('the batch just received cannot be found');
         return reply.code(202).header('location', `/v1/batches/${batchId}`).send(viewBatch(batch));
