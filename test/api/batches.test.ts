@@ -1,12 +1,17 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
+import { beginBatch } from '../../src/store/batches.ts';
 import { type StartedApi, startDistributed, startEmbedded, type TestApi } from './start-api.ts';
 
 const mebibyte = 1024 * 1024;
 const small = { BATCH_LIMIT_MIB: '1', PICTURES: 'off' };
 
-const Answer = z.looseObject({ detail: z.string().optional(), code: z.string().optional() });
+const Answer = z.looseObject({
+  id: z.string().optional(),
+  detail: z.string().optional(),
+  code: z.string().optional(),
+});
 
 function rows(count: number): string {
   return Array.from(
@@ -124,5 +129,78 @@ describe.each([
         expect(batch?.rows_read).toBeLessThan(1_100);
       }
     }
+  });
+
+  test('results come in the order of rows, bad ones with their problem, as NDJSON and CSV that no spreadsheet runs', async () => {
+    const lines = Array.from({ length: 1_100 }, (_, n) =>
+      n % 100 === 7
+        ? `{"id":"=bad${n}","text":`
+        : JSON.stringify({
+            id: n === 1 ? '=cmd|calc' : `r${n}`,
+            text: n % 2 === 0 ? 'ready bal segel import korea, jaket second thrift isi 200 pcs' : `soto ${n}`,
+          }),
+    );
+    const { body } = await upload(lines.join('\n'), { 'idempotency-key': 'results' });
+    const path = `/v1/batches/${body.id}/results`;
+    await whenDone(String(body.id));
+
+    const whole = await ask('analyst', 'GET', path);
+    expect(whole.headers).toMatchObject({
+      'content-type': 'application/x-ndjson',
+      'content-disposition': `attachment; filename="saring-batch-${body.id}.ndjson"`,
+      'saring-batch-done': 'true',
+      'x-content-type-options': 'nosniff',
+    });
+    const results = whole.body
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(results.map(({ line }) => line)).toEqual(lines.map((_, n) => n + 1));
+    expect(results[7]).toEqual({ line: 8, id: null, problem: expect.stringContaining('not valid JSON') });
+    const listing = (await ask('analyst', 'GET', `/v1/listings/${results[0].listingId}`)).json();
+    expect(results[0]).toMatchObject({
+      id: 'r0',
+      verdict: listing.assessment.verdict,
+      probability: expect.closeTo(listing.assessment.probability, 5),
+      elements: { used: expect.closeTo(listing.assessment.elements.used, 5) },
+      modelVersion: listing.assessment.modelVersion,
+      policyVersion: listing.assessment.policyVersion,
+    });
+
+    const csv = await ask('batch', 'GET', `${path}?format=csv`);
+    expect(csv.headers['content-type']).toBe('text/csv; charset=utf-8');
+    const table = csv.body.trim().split('\n');
+    expect(table).toHaveLength(1_101);
+    expect(table[0]).toBe(
+      'line,id,listingId,probability,verdict,clothing,used,imported,offered,bulk,modelVersion,policyVersion,problem',
+    );
+    expect(table[2]).toMatch(/^2,'=cmd\|calc,/);
+    expect(table[8]).toMatch(/^8,,,,,,,,,,,,the record is not valid JSON/);
+
+    const flags = (await ask('batch', 'GET', `${path}?verdict=flag`)).body.trim().split('\n');
+    expect(flags).toHaveLength(results.filter(({ verdict }) => verdict === 'flag').length);
+    expect(flags.length).toBeGreaterThan(500);
+  });
+
+  test('results are for those who may see them, of a batch that is there, in a form that is known', async () => {
+    const path = `/v1/batches/${crypto.randomUUID()}/results`;
+    expect((await ask('reviewer', 'GET', path)).statusCode).toBe(403);
+    expect((await ask('batch', 'GET', path)).json()).toMatchObject({ status: 404, code: 'BATCH_NOT_FOUND' });
+    expect((await ask('batch', 'GET', `${path}?format=xml`)).json()).toMatchObject({
+      status: 422,
+      errors: [{ field: 'format' }],
+    });
+    const batch = { name: 'begun', createdBy: null, idempotencyKey: null };
+    const begun = await beginBatch(started.api.services.store.db, batch);
+    const early = await ask('batch', 'GET', `/v1/batches/${begun.id}/results`);
+    expect([early.headers['saring-batch-done'], early.body]).toEqual(['false', '']);
+    const named = await ask('batch', 'POST', '/v1/batches?name=..%2F%22%0Amal%C3%A1m%20%23', rows(1), {
+      'content-type': 'application/x-ndjson',
+    });
+    const { id } = named.json();
+    await whenDone(id);
+    expect((await ask('batch', 'GET', `/v1/batches/${id}/results?format=csv`)).headers).toMatchObject({
+      'content-disposition': `attachment; filename="saring-malam-${id}.csv"`,
+    });
   });
 });

@@ -1,14 +1,23 @@
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../../domain/app-error.ts';
+import { Verdict } from '../../domain/policy.ts';
 import { readListings } from '../../intake/read-listings.ts';
 import { receiveBatch } from '../../receive-batch.ts';
 import type { Services } from '../../services.ts';
+import { readBatchResults } from '../../store/batch-results.ts';
 import { type Batch, findBatch } from '../../store/batches.ts';
 import { requireKey } from '../authenticate.ts';
 import { drainBody, readBatchBody } from '../batch-body.ts';
+import { batchResultFormats, mediaTypes, resultFileName, writeBatchResults } from '../batch-results.ts';
 import { IdempotencyKey } from '../idempotency-key.ts';
 import { Problem } from '../problems.ts';
+
+/** Pages of results that are read before their reader asks for them. */
+const pagesAhead = 1;
+
+const params = z.object({ id: z.uuid('must be the id of a batch') });
 
 const Time = z.iso.datetime();
 
@@ -37,6 +46,12 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
     // The work is in the database; a queue that is away only makes it wait for the reconciler.
     await queue.ring(bells).catch((error: unknown) => log.warn({ err: error }, 'bell lost'));
   };
+  async function requireBatch(id: string): Promise<Batch> {
+    const batch = await findBatch(store.db, id);
+    if (batch === null) throw new AppError('BATCH_NOT_FOUND', 404, `there is no batch ${id}`);
+    return batch;
+  }
+
   return async (api) => {
     api.removeAllContentTypeParsers();
     api.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -67,8 +82,7 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
         const { batchId } = await receiveBatch(rows, upload, { db: store.db, ring }).finally(() =>
           drainBody(request, reply),
         );
-        const batch = await findBatch(store.db, batchId);
-        if (batch === null) throw new Error('the batch just received cannot be found');
+        const batch = await requireBatch(batchId);
         return reply.code(202).header('location', `/v1/batches/${batchId}`).send(viewBatch(batch));
       },
     );
@@ -80,15 +94,41 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
         schema: {
           summary: 'How far a batch is, with its first 100 bad rows',
           tags: ['batches'],
-          params: z.object({ id: z.uuid('must be the id of a batch') }),
+          params,
           response: { 200: BatchView, 404: Problem },
         },
       },
-      async (request) => {
-        const batch = await findBatch(store.db, request.params.id);
-        if (batch === null)
-          throw new AppError('BATCH_NOT_FOUND', 404, `there is no batch ${request.params.id}`);
-        return viewBatch(batch);
+      async (request) => viewBatch(await requireBatch(request.params.id)),
+    );
+
+    api.get(
+      '/v1/batches/:id/results',
+      {
+        config: { roles: ['analyst', 'batch'] },
+        schema: {
+          summary: 'What the rows of a batch became, as a file',
+          description:
+            'One line for each row, in the order of the rows; a bad row has a problem and no verdict. Of a batch that is not done, what there is so far: then the header saring-batch-done is false.',
+          tags: ['batches'],
+          params,
+          querystring: z.strictObject({
+            format: z
+              .enum(batchResultFormats, { message: `must be one of: ${batchResultFormats.join(', ')}` })
+              .default('ndjson'),
+            verdict: Verdict.optional(),
+          }),
+          response: { 200: z.any().describe('the results, NDJSON or CSV'), 404: Problem, 422: Problem },
+        },
+      },
+      async (request, reply) => {
+        const batch = await requireBatch(request.params.id);
+        const { format, verdict = null } = request.query;
+        const pages = readBatchResults(store.db, batch.id, verdict);
+        return reply
+          .type(mediaTypes[format])
+          .header('content-disposition', `attachment; filename="${resultFileName(batch, format)}"`)
+          .header('saring-batch-done', String(batch.done))
+          .send(Readable.from(writeBatchResults(pages, format), { highWaterMark: pagesAhead }));
       },
     );
   };
