@@ -3,7 +3,13 @@ import { AppError } from './domain/app-error.ts';
 import { storable } from './domain/text.ts';
 import type { IntakeRow } from './intake/read-listings.ts';
 import type { Bell } from './queue/job-queue.ts';
-import { addBatchRows, type BatchProblem, beginBatch, endBatchUpload } from './store/batches.ts';
+import {
+  addBatchRows,
+  type BatchProblem,
+  beginBatch,
+  endBatchUpload,
+  refuseCancelled,
+} from './store/batches.ts';
 import { type Db, inTransaction } from './store/db.ts';
 import { addWork } from './store/work.ts';
 
@@ -20,6 +26,7 @@ export type BatchUpload = { name: string; createdBy: string | null; idempotencyK
  * sender goes away in the middle, what came is kept and scored; the same upload with the same key goes on from there.
  *
  * @param ring tells the queue of new work, after it is stored
+ * @throws AppError as reading does, BATCH_BUSY or BATCH_CANCELLED
  * @returns the batch's id, and how many rows this upload found stored already
  */
 export async function receiveBatch(
@@ -28,6 +35,7 @@ export async function receiveBatch(
   deps: { db: Db; ring(bells: readonly Bell[]): Promise<void>; onProgress?(rowsRead: number): void },
 ): Promise<{ batchId: string; resumedAt: number }> {
   const batch = await beginBatch(deps.db, upload);
+  refuseCancelled(batch.state);
   if (batch.state === 'received') return { batchId: batch.id, resumedAt: batch.rowsRead };
   let stored = batch.rowsRead;
   let skip = batch.rowsRead;
@@ -77,7 +85,7 @@ export async function receiveBatch(
     }
     await flush();
   } catch (error) {
-    if (error instanceof AppError && error.code === 'BATCH_BUSY') throw error;
+    if (error instanceof AppError && ['BATCH_BUSY', 'BATCH_CANCELLED'].includes(error.code)) throw error;
     await keepWhatCame();
     throw error instanceof AppError && stored > 0 ? withRowsKept(error, batch.id, stored, upload) : error;
   }

@@ -1,7 +1,10 @@
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { beginBatch } from '../../src/store/batches.ts';
+import { failWork } from '../../src/store/work.ts';
 import { type StartedApi, startDistributed, startEmbedded, type TestApi } from './start-api.ts';
 
 const mebibyte = 1024 * 1024;
@@ -202,5 +205,101 @@ describe.each([
     expect((await ask('batch', 'GET', `/v1/batches/${id}/results?format=csv`)).headers).toMatchObject({
       'content-disposition': `attachment; filename="saring-malam-${id}.csv"`,
     });
+  });
+
+  /** Keeps chunks after a row from being scored, as a fault of the database would; gives what ends it. */
+  async function breakScoring(afterRow: number): Promise<() => Promise<void>> {
+    const { db } = started.api.services.store;
+    await sql`create function refuse() returns trigger language plpgsql as $$ begin raise 'broken'; end $$`.execute(
+      db,
+    );
+    await sql`create trigger refuse before insert on batch_item for each row when (new.row_number > ${sql.lit(afterRow)}) execute function refuse()`.execute(
+      db,
+    );
+    return async () => {
+      await sql`drop trigger refuse on batch_item`.execute(db);
+      await sql`drop function refuse`.execute(db);
+    };
+  }
+
+  /** The work of a batch once each piece of it has failed. */
+  async function failedWork(batchId: string) {
+    return await vi.waitFor(async () => {
+      const work = await started.api.services.store.db
+        .selectFrom('work')
+        .where('batch_id', '=', batchId)
+        .select(['id', 'state', 'error'])
+        .execute();
+      expect(work.map(({ error }) => error)).toEqual(work.map(() => expect.stringContaining('broken')));
+      return work;
+    }, 15_000);
+  }
+
+  test('a batch that is cancelled during work scores no more, keeps what it has, and takes no more', async () => {
+    const file = rows(1_000);
+    const headers = { 'idempotency-key': 'cancel' };
+    const mend = await breakScoring(400);
+    const { body } = await upload(file, headers);
+    const path = `/v1/batches/${body.id}`;
+    await vi.waitFor(async () => {
+      expect((await ask('batch', 'GET', path)).json()).toMatchObject({ done: false, rows: { scored: 400 } });
+    }, 15_000);
+    const cancelled = await ask('batch', 'POST', `${path}/cancel`);
+    expect(cancelled.json()).toMatchObject({ state: 'cancelled', done: true, rows: { scored: 400 } });
+    await mend();
+    await started.api.services.store.db.updateTable('work').set({ due_at: new Date() }).execute();
+    const other = await upload(rows(300));
+    await whenDone(String(other.body.id));
+    expect((await ask('batch', 'POST', `${path}/cancel`)).json()).toEqual(cancelled.json());
+    expect((await ask('batch', 'GET', `${path}/results`)).body.trim().split('\n')).toHaveLength(400);
+    expect(await upload(file, headers)).toMatchObject({ status: 409, body: { code: 'BATCH_CANCELLED' } });
+    expect((await ask('batch', 'POST', `${path}/retry`)).json()).toMatchObject({ code: 'BATCH_CANCELLED' });
+    const done = await ask('batch', 'POST', `/v1/batches/${other.body.id}/cancel`);
+    expect(done.json()).toMatchObject({ state: 'received', done: true, rows: { scored: 300 } });
+  });
+
+  test('an upload under way ends when its batch is cancelled', async () => {
+    const key = 'cancel-upload';
+    async function* endless(): AsyncGenerator<Buffer> {
+      yield Buffer.from(rows(5_000));
+      await vi.waitFor(async () => expect((await batchWithKey(key)).rows_read).toBeGreaterThan(0), 10_000);
+      await ask('batch', 'POST', `/v1/batches/${(await batchWithKey(key)).id}/cancel`);
+      yield Buffer.from(rows(400));
+    }
+    const answer = await fetch(`${address}/v1/batches`, {
+      method: 'POST',
+      body: Readable.toWeb(Readable.from(endless())),
+      duplex: 'half',
+      headers: {
+        authorization: `Bearer ${started.api.secrets.batch}`,
+        'content-type': 'application/x-ndjson',
+        'idempotency-key': key,
+      },
+    } as RequestInit);
+    expect([answer.status, await answer.json()]).toMatchObject([409, { code: 'BATCH_CANCELLED' }]);
+    expect((await batchWithKey(key)).state).toBe('cancelled');
+  });
+
+  test('rows that were given up are scored when they are asked for again', async () => {
+    const mend = await breakScoring(0);
+    const { body } = await upload(rows(300));
+    const path = `/v1/batches/${body.id}`;
+    for (const { id, error } of await failedWork(String(body.id)))
+      await failWork(started.api.services.store.db, id, error ?? '', null);
+    await mend();
+    expect((await ask('batch', 'GET', path)).json()).toMatchObject({
+      done: true,
+      rows: { scored: 0, failed: 300 },
+    });
+    const again = await ask('batch', 'POST', `${path}/retry`);
+    expect([again.statusCode, again.json().rows.read]).toEqual([200, 300]);
+    await vi.waitFor(async () => {
+      expect((await ask('batch', 'GET', path)).json()).toMatchObject({
+        done: true,
+        rows: { scored: 300, failed: 0 },
+      });
+    }, 15_000);
+    expect((await ask('batch', 'POST', `${path}/retry`)).json()).toMatchObject({ rows: { scored: 300 } });
+    expect((await ask('reviewer', 'POST', `${path}/retry`)).statusCode).toBe(403);
   });
 });

@@ -7,7 +7,8 @@ import { readListings } from '../../intake/read-listings.ts';
 import { receiveBatch } from '../../receive-batch.ts';
 import type { Services } from '../../services.ts';
 import { readBatchResults } from '../../store/batch-results.ts';
-import { type Batch, findBatch } from '../../store/batches.ts';
+import { cancelBatch, retryBatch } from '../../store/batch-work.ts';
+import { type Batch, findBatch, refuseCancelled } from '../../store/batches.ts';
 import { requireKey } from '../authenticate.ts';
 import { drainBody, readBatchBody } from '../batch-body.ts';
 import { batchResultFormats, mediaTypes, resultFileName, writeBatchResults } from '../batch-results.ts';
@@ -24,7 +25,7 @@ const Time = z.iso.datetime();
 const BatchView = z.object({
   id: z.uuid(),
   name: z.string(),
-  state: z.enum(['receiving', 'received', 'cut']),
+  state: z.enum(['receiving', 'received', 'cut', 'cancelled']),
   done: z.boolean(),
   rows: z.object({ read: z.int(), bad: z.int(), scored: z.int(), flagged: z.int(), failed: z.int() }),
   createdAt: Time,
@@ -129,6 +130,45 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
           .header('content-disposition', `attachment; filename="${resultFileName(batch, format)}"`)
           .header('saring-batch-done', String(batch.done))
           .send(Readable.from(writeBatchResults(pages, format), { highWaterMark: pagesAhead }));
+      },
+    );
+
+    api.post(
+      '/v1/batches/:id/cancel',
+      {
+        config: { roles: ['analyst', 'batch'] },
+        schema: {
+          summary: 'Score no more rows of a batch; what is scored stays',
+          description: 'A batch whose rows are all scored stays as it is. Asking again changes nothing.',
+          tags: ['batches'],
+          params,
+          response: { 200: BatchView, 404: Problem },
+        },
+      },
+      async (request) => {
+        const { id, state, done } = await requireBatch(request.params.id);
+        if (!(done && state === 'received')) await cancelBatch(store.db, id);
+        return viewBatch(await requireBatch(id));
+      },
+    );
+
+    api.post(
+      '/v1/batches/:id/retry',
+      {
+        config: { roles: ['analyst', 'batch'] },
+        schema: {
+          summary: 'Score the rows again that were given up',
+          tags: ['batches'],
+          params,
+          response: { 200: BatchView, 404: Problem, 409: Problem },
+        },
+      },
+      async (request) => {
+        const { id, state } = await requireBatch(request.params.id);
+        refuseCancelled(state);
+        const again = await retryBatch(store.db, id);
+        await ring(again.map((workId) => ({ lane: 'assess', workId })));
+        return viewBatch(await requireBatch(id));
       },
     );
   };
