@@ -145,6 +145,7 @@ test.each([
   'serve',
   'work',
   'score',
+  'batch submit',
   'reviews',
   'train',
   'evaluate',
