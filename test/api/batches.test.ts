@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { sql } from 'kysely';
@@ -132,6 +133,28 @@ describe.each([
         expect(batch?.rows_read).toBeLessThan(1_100);
       }
     }
+  });
+
+  test('a connection that is cut keeps what came, and the same upload goes on after it', async () => {
+    const key = 'cut';
+    const whole = rows(6_000);
+    const headers = { 'content-encoding': 'gzip', 'idempotency-key': key };
+    const sending = request(`${address}/v1/batches`, {
+      method: 'POST',
+      headers: { ...headers, authorization: `Bearer ${started.api.secrets.batch}`, 'content-type': 'a/b' },
+    }).on('error', () => undefined);
+    const packed = gzipSync(whole);
+    sending.write(packed.subarray(0, packed.byteLength * 0.9));
+    await vi.waitFor(async () => expect((await batchWithKey(key)).rows_read).toBeGreaterThan(0), 10_000);
+    sending.destroy();
+    await vi.waitFor(async () => expect((await batchWithKey(key)).state).toBe('cut'), 10_000);
+    const { rows_read } = await batchWithKey(key);
+    expect(rows_read).toBeGreaterThan(3_000);
+    expect(rows_read).toBeLessThan(6_000);
+    expect(await upload(packed, headers)).toMatchObject({
+      status: 202,
+      body: { rows: { read: 6_000, bad: 0 } },
+    });
   });
 
   test('results come in the order of rows, bad ones with their problem, as NDJSON and CSV that no spreadsheet runs', async () => {
