@@ -3,7 +3,13 @@ import { AppError } from './domain/app-error.ts';
 import { storable } from './domain/text.ts';
 import type { IntakeRow } from './intake/read-listings.ts';
 import type { Bell } from './queue/job-queue.ts';
-import { addBatchRows, type BatchProblem, beginBatch, endBatchUpload } from './store/batches.ts';
+import {
+  addBatchRows,
+  type BatchProblem,
+  beginBatch,
+  endBatchUpload,
+  refuseCancelled,
+} from './store/batches.ts';
 import { type Db, inTransaction } from './store/db.ts';
 import { addWork } from './store/work.ts';
 
@@ -20,6 +26,7 @@ export type BatchUpload = { name: string; createdBy: string | null; idempotencyK
  * sender goes away in the middle, what came is kept and scored; the same upload with the same key goes on from there.
  *
  * @param ring tells the queue of new work, after it is stored
+ * @throws AppError as reading does, BATCH_BUSY or BATCH_CANCELLED
  * @returns the batch's id, and how many rows this upload found stored already
  */
 export async function receiveBatch(
@@ -28,6 +35,7 @@ export async function receiveBatch(
   deps: { db: Db; ring(bells: readonly Bell[]): Promise<void>; onProgress?(rowsRead: number): void },
 ): Promise<{ batchId: string; resumedAt: number }> {
   const batch = await beginBatch(deps.db, upload);
+  refuseCancelled(batch.state);
   if (batch.state === 'received') return { batchId: batch.id, resumedAt: batch.rowsRead };
   let stored = batch.rowsRead;
   let skip = batch.rowsRead;
@@ -52,6 +60,12 @@ export async function receiveBatch(
     deps.onProgress?.(stored);
   }
 
+  async function keepWhatCame(): Promise<void> {
+    // What ended the upload is what its sender must know of; rows not stored now come again with the next upload.
+    await flush().catch(() => undefined);
+    await endBatchUpload(deps.db, batch.id, 'cut');
+  }
+
   try {
     for await (const row of rows) {
       if (skip > 0) {
@@ -71,10 +85,29 @@ export async function receiveBatch(
     }
     await flush();
   } catch (error) {
-    if (!(error instanceof AppError && error.code === 'BATCH_BUSY'))
-      await endBatchUpload(deps.db, batch.id, 'cut');
-    throw error;
+    if (error instanceof AppError && ['BATCH_BUSY', 'BATCH_CANCELLED'].includes(error.code)) throw error;
+    await keepWhatCame();
+    throw error instanceof AppError && stored > 0 ? withRowsKept(error, batch.id, stored, upload) : error;
   }
   await endBatchUpload(deps.db, batch.id, 'received');
   return { batchId: batch.id, resumedAt: batch.rowsRead };
+}
+
+/** Tells the sender of a file that ended too early what became of its beginning. */
+function withRowsKept(
+  error: AppError,
+  batchId: string,
+  rows: number,
+  { idempotencyKey }: BatchUpload,
+): AppError {
+  const next =
+    error.code === 'INPUT_BROKEN' && idempotencyKey !== null
+      ? '; the whole file, sent again with the same Idempotency-Key, goes on after them'
+      : '';
+  return new AppError(
+    error.code,
+    error.status,
+    `${error.message}; the first ${rows} rows are kept as batch ${batchId}${next}`,
+    { cause: error, issues: error.issues },
+  );
 }

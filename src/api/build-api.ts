@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import helmet from '@fastify/helmet';
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { AppError } from '../domain/app-error.ts';
 import type { Services } from '../services.ts';
@@ -42,6 +47,24 @@ const dataHeaders = {
 const pagePolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the route takes a body packed by gzip, and bounds what it unpacks to. */
+    gzip?: boolean;
+  }
+}
+
+function refusePacked({ headers, routeOptions }: FastifyRequest): void {
+  const encoding = headers['content-encoding']?.toLowerCase();
+  if (encoding === undefined || encoding === 'identity') return;
+  const { gzip = false } = routeOptions.config;
+  if (gzip && encoding === 'gzip') return;
+  const [detail, message] = gzip
+    ? ['send the body as it is or packed by gzip', 'must be gzip or absent']
+    : ['send the body uncompressed, without Content-Encoding', 'must be absent; send the body uncompressed'];
+  throw new AppError('BODY_COMPRESSED', 415, detail, { issues: [{ field: 'Content-Encoding', message }] });
+}
+
 /**
  * Builds the whole HTTP API over running services, without listening: tests inject requests, `main.ts` listens.
  */
@@ -66,12 +89,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
 
   api.addHook('onRequest', async (request, reply) => {
     reply.headers(dataHeaders).header('x-request-id', request.id);
-    const encoding = request.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-      throw new AppError('BODY_COMPRESSED', 415, 'send the body uncompressed, without Content-Encoding', {
-        issues: [{ field: 'Content-Encoding', message: 'must be absent; send the body uncompressed' }],
-      });
-    }
+    refusePacked(request);
   });
   api.addHook('onResponse', async (request, reply) => {
     const { url: route = 'unknown' } = request.routeOptions;

@@ -1,13 +1,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+
 import { splits } from '../classifier/corpus.ts';
 import { currentModelDir } from '../classifier/current-model.ts';
 import { type Config, readConfig } from '../config.ts';
 import { AppError } from '../domain/app-error.ts';
 import { Role, roles } from '../domain/role.ts';
+import { addBatchCommands } from './batch-commands.ts';
 import type { EvaluateChoices } from './evaluate-model.ts';
 import { say, tell } from './say.ts';
 import { resultFormats } from './score-rows.ts';
-import type { ServiceAddress } from './service-client.ts';
+import { serviceOf, withService } from './service-options.ts';
 import { formatTable } from './table.ts';
 import type { TrainChoices } from './train-model.ts';
 
@@ -16,22 +18,6 @@ const corpusDir = 'data/corpus';
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
-}
-
-/** A service named by options or by SARING_URL and SARING_KEY; null when none is. */
-function serviceOf(options: { url?: string; key?: string }): ServiceAddress | null {
-  if (options.url === undefined) return null;
-  if (options.key === undefined)
-    throw new AppError('KEY_MISSING', 422, '--url needs a key too: --key or SARING_KEY');
-  if (URL.parse(options.url) === null)
-    throw new AppError('URL_INVALID', 422, `--url must be an address such as http://127.0.0.1:8080`);
-  return { url: options.url, key: options.key };
-}
-
-function withService(command: Command): Command {
-  return command
-    .addOption(new Option('--url <address>', 'a running service to ask').env('SARING_URL'))
-    .addOption(new Option('--key <key>', 'API key for that service').env('SARING_KEY'));
 }
 
 /**
@@ -97,6 +83,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
         if (scored === 0 && bad > 0) exitCode = 1;
       },
     );
+
+  addBatchCommands(program);
 
   withService(program.command('reviews').description('show the review queue'))
     .addOption(

@@ -2,8 +2,11 @@ import { Presets, SingleBar } from 'cli-progress';
 
 /** Progress of long work, on standard error so that results can be piped. */
 export type ProgressBar = {
-  /** @param detail what is being done, such as a count */
-  update(done: number, detail: string): void;
+  /**
+   * @param detail what is being done, such as a count
+   * @param total where it has changed
+   */
+  update(done: number, detail: string, total?: number): void;
   /** Prints lines above the bar. */
   line(text: string): void;
   stop(): void;
@@ -32,7 +35,10 @@ export function startProgressBar(label: string, total: number | null): ProgressB
   );
   bar.start(total ?? 1, 0, { detail: '' });
   return {
-    update: (done, detail) => bar.update(total === null ? 0 : Math.min(done, total), { detail }),
+    update(done, detail, newTotal) {
+      if (newTotal !== undefined) bar.setTotal(newTotal);
+      bar.update(total === null ? 0 : Math.min(done, newTotal ?? total), { detail });
+    },
     line(text) {
       process.stderr.write(`\r\u001b[2K${text}\n`);
     },

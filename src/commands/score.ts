@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { AppError } from '../domain/app-error.ts';
 import type { Verdict } from '../domain/policy.ts';
 import { readListingBlocks } from '../intake/read-listings.ts';
+import { unpackIfGzip } from '../intake/unpack-gzip.ts';
 import { type ProgressBar, startProgressBar } from './progress-bar.ts';
 import { openResultWriter } from './result-writer.ts';
 import { type LaneOptions, openLanes } from './score-lanes.ts';
@@ -30,7 +31,7 @@ export type ScoreOptions = LaneOptions & {
 export type ScoreSummary = { scored: number; bad: number; seconds: number } & Record<Verdict, number>;
 
 /**
- * Scores files of listings, or standard input where a file is `-`, row by row in constant memory. Bad rows are
+ * Scores files of listings, plain or gzip, or standard input where a file is `-`, row by row in constant memory. Bad rows are
  * reported as `file:line: problem` on standard error and skipped.
  *
  * @throws AppError FILE_UNREADABLE before anything is written, MODEL_INVALID or BACKEND_UNAVAILABLE
@@ -64,7 +65,7 @@ export async function scoreFiles(options: ScoreOptions): Promise<ScoreSummary> {
       const source = counted(file, (count) => {
         bytesRead += count;
       });
-      const blocks = readListingBlocks(source, { now: new Date(), lines: options.lines });
+      const blocks = readListingBlocks(unpackIfGzip(source), { now: new Date(), lines: options.lines });
       for await (const block of inBlocks(file, blocks, (line, problem) => {
         summary.bad += 1;
         bar.line(`${file}:${line}: ${problem}`);

@@ -17,16 +17,28 @@ export async function askService<T>(
   request: { method: 'GET' | 'POST' | 'DELETE'; path: string; body?: object },
   schema: z.ZodType<T>,
 ): Promise<T> {
-  const address = new URL(request.path, service.url);
-  const headers = {
-    authorization: `Bearer ${service.key}`,
-    ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
-  };
-  const answer = await fetch(address, {
+  const answer = await callService(service, request.path, {
     method: request.method,
-    headers,
-    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-  }).catch((cause: unknown) => {
+    ...(request.body === undefined
+      ? {}
+      : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(request.body) }),
+  });
+  const text = await answer.text();
+  return schema.parse(text === '' ? null : parseJson(text));
+}
+
+/**
+ * Sends a request to a running service, whose answer may be long and is to be read by the caller.
+ *
+ * @throws AppError SERVICE_UNREACHABLE, or SERVICE_REFUSED with the service's own words
+ */
+export async function callService(
+  service: ServiceAddress,
+  path: string,
+  init: RequestInit,
+): Promise<Response> {
+  const headers = { authorization: `Bearer ${service.key}`, ...init.headers };
+  const answer = await fetch(new URL(path, service.url), { ...init, headers }).catch((cause: unknown) => {
     throw new AppError(
       'SERVICE_UNREACHABLE',
       503,
@@ -34,16 +46,15 @@ export async function askService<T>(
       { cause },
     );
   });
-  const text = await answer.text();
   if (!answer.ok) {
-    const refusal = Refusal.safeParse(parseJson(text));
+    const refusal = Refusal.safeParse(parseJson(await answer.text()));
     throw new AppError(
       'SERVICE_REFUSED',
       422,
       `${service.url} answered ${answer.status}: ${refusal.success ? refusal.data.detail : 'no detail'}`,
     );
   }
-  return schema.parse(text === '' ? null : parseJson(text));
+  return answer;
 }
 
 function parseJson(text: string): unknown {

@@ -114,15 +114,19 @@ function unknownFormat(fields: readonly string[]): AppError {
   );
 }
 
-/** Reads the beginning without losing it. */
+/** Reads the beginning without losing it, even if the source fails in it. */
 async function peek(
   source: AsyncIterable<Uint8Array>,
 ): Promise<{ head: Buffer; whole: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]();
   const parts: Uint8Array[] = [];
   let size = 0;
+  let failure: { error: unknown } | null = null;
   while (size < headBytes) {
-    const next = await iterator.next();
+    const next = await iterator.next().catch((error: unknown) => {
+      failure = { error };
+      return { done: true as const };
+    });
     if (next.done === true) break;
     parts.push(next.value);
     size += next.value.byteLength;
@@ -132,6 +136,7 @@ async function peek(
   async function* whole(): AsyncGenerator<Uint8Array> {
     try {
       if (head.byteLength > 0) yield head;
+      if (failure !== null) throw failure.error;
       for (let next = await iterator.next(); next.done !== true; next = await iterator.next())
         yield next.value;
     } finally {
@@ -144,7 +149,11 @@ async function peek(
 /** Throws on what is no text in UTF-8. */
 function refuseOthers(head: Buffer): void {
   if (head[0] === 0x1f && head[1] === 0x8b) {
-    throw new AppError('INPUT_COMPRESSED', 415, 'the input is gzip; uncompress it first');
+    throw new AppError(
+      'INPUT_COMPRESSED',
+      415,
+      'the input is gzip, within gzip perhaps; uncompress it first',
+    );
   }
   const text = head.toString('utf8');
   // Office documents, PDF, and UTF-16, whose byte order mark is no UTF-8.

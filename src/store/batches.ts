@@ -19,7 +19,7 @@ export type BatchItem = {
 export type Batch = {
   id: string;
   name: string;
-  state: 'receiving' | 'received' | 'cut';
+  state: 'receiving' | 'received' | 'cut' | 'cancelled';
   done: boolean;
   rows: { read: number; bad: number; scored: number; flagged: number; failed: number };
   createdAt: Date;
@@ -28,6 +28,18 @@ export type Batch = {
 };
 
 const problemsShown = 100;
+/** States that no upload changes any more. */
+const ended = ['received', 'cancelled'] as const;
+
+/** @throws AppError BATCH_CANCELLED where somebody cancelled the batch */
+export function refuseCancelled(state: Batch['state']): void {
+  if (state === 'cancelled')
+    throw new AppError(
+      'BATCH_CANCELLED',
+      409,
+      'this batch was cancelled; send the file anew, with another Idempotency-Key',
+    );
+}
 
 /**
  * Begins a batch, or finds the one that the same key began before; then `rowsRead` says how many of its rows
@@ -63,7 +75,7 @@ export async function beginBatch(
  * Counts rows that were read and keeps the bad ones, in the transaction that stores the good ones as work.
  *
  * @param rowsBefore rows the caller believes were stored before these
- * @throws AppError BATCH_BUSY when another upload of the same batch stored rows meanwhile
+ * @throws AppError BATCH_BUSY when another upload of the same batch stored rows meanwhile, or BATCH_CANCELLED
  */
 export async function addBatchRows(
   trx: Db,
@@ -80,9 +92,15 @@ export async function addBatchRows(
     }))
     .where('id', '=', batchId)
     .where('rows_read', '=', rowsBefore)
-    .where('state', '!=', 'received')
+    .where('state', 'not in', ended)
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) {
+    const batch = await trx
+      .selectFrom('batch')
+      .where('id', '=', batchId)
+      .select('state')
+      .executeTakeFirstOrThrow();
+    refuseCancelled(batch.state);
     throw new AppError(
       'BATCH_BUSY',
       409,
@@ -111,7 +129,7 @@ export async function endBatchUpload(db: Db, batchId: string, state: 'received' 
     .updateTable('batch')
     .set({ state, ...(state === 'received' ? { received_at: sql<Date>`now()` } : {}) })
     .where('id', '=', batchId)
-    .where('state', '!=', 'received')
+    .where('state', 'not in', ended)
     .execute();
 }
 
@@ -175,7 +193,9 @@ export async function findBatch(db: Db, id: string): Promise<Batch | null> {
     id: row.id,
     name: row.name,
     state: row.state,
-    done: row.state !== 'receiving' && rows.scored + rows.failed + rows.bad >= rows.read,
+    done:
+      row.state === 'cancelled' ||
+      (row.state !== 'receiving' && rows.scored + rows.failed + rows.bad >= rows.read),
     rows,
     createdAt: row.created_at,
     receivedAt: row.received_at,

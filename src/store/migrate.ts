@@ -3,6 +3,7 @@ import { Migrator } from 'kysely/migration';
 import { firstTables } from './migrations/0001-first-tables.ts';
 import { batchRowNumbers } from './migrations/0002-batch-row-numbers.ts';
 import { pictures } from './migrations/0003-pictures.ts';
+import { cancelledBatches } from './migrations/0004-cancelled-batches.ts';
 import type { Tables } from './schema.ts';
 
 /** Every migration in order; a landed one is never changed, only followed by another. */
@@ -10,6 +11,7 @@ const migrations = {
   '0001-first-tables': firstTables,
   '0002-batch-row-numbers': batchRowNumbers,
   '0003-pictures': pictures,
+  '0004-cancelled-batches': cancelledBatches,
 };
 
 /**

@@ -121,7 +121,7 @@ type BatchTable = {
   name: string;
   created_by: string | null;
   idempotency_key: string | null;
-  state: 'receiving' | 'received' | 'cut';
+  state: 'receiving' | 'received' | 'cut' | 'cancelled';
   /** Rows read so far, the bad ones included. */
   rows_read: Generated<number>;
   rows_bad: Generated<number>;
@@ -158,7 +158,7 @@ type WorkTable = {
   key: string;
   batch_id: string | null;
   payload: JSONColumnType<object>;
-  state: 'pending' | 'done' | 'failed';
+  state: 'pending' | 'done' | 'failed' | 'cancelled';
   attempts: Generated<number>;
   due_at: DefaultTime;
   leased_until: OptionalTime;

@@ -1,9 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
-import { freshDatabase } from '../servers/postgres.ts';
-import { startApi, type TestApi } from './start-api.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type StartedApi, startDistributed, startEmbedded, type TestApi } from './start-api.ts';
 
 const flagged = {
   platform: 'instagram',
@@ -11,25 +7,11 @@ const flagged = {
   text: 'READY BAL SEGEL IMPORT KOREA 🔥 jaket second thrift isi 200 pcs, harga grosir 3jt per bal, bongkar bal import tiap minggu, minat dm',
 };
 
-async function embedded() {
-  const folder = mkdtempSync(join(tmpdir(), 'saring-api-'));
-  const api = await startApi({ SARING_DATA: folder });
-  return { api, remove: async () => rmSync(folder, { recursive: true, force: true }) };
-}
-
-async function distributed() {
-  const database = await freshDatabase(inject('databaseUrl'));
-  const redis = new URL(inject('redisUrl'));
-  redis.pathname = '/3';
-  const api = await startApi({ DATABASE_URL: database.url, REDIS_URL: redis.href });
-  return { api, remove: () => database.drop() };
-}
-
 describe.each([
-  ['embedded', embedded],
-  ['PostgreSQL and Redis', distributed],
+  ['embedded', startEmbedded],
+  ['PostgreSQL and Redis', () => startDistributed(3)],
 ] as const)('API (%s)', (_name, start) => {
-  let started: Awaited<ReturnType<typeof start>>;
+  let started: StartedApi;
   let ask: TestApi['ask'];
   beforeAll(async () => {
     started = await start();
@@ -175,7 +157,7 @@ describe.each([
     const gzip = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
     expect(
       (await ask('batch', 'POST', '/v1/batches', gzip, { 'content-type': 'application/gzip' })).json(),
-    ).toMatchObject({ status: 415 });
+    ).toMatchObject({ status: 422, code: 'INPUT_BROKEN' });
   });
 
   test('lets in only known keys with a fitting role', async () => {
@@ -267,10 +249,10 @@ describe.each([
 });
 
 describe('bad input', () => {
-  let started: Awaited<ReturnType<typeof embedded>>;
+  let started: StartedApi;
   let ask: TestApi['ask'];
   beforeAll(async () => {
-    started = await embedded();
+    started = await startEmbedded();
     ask = started.api.ask;
   });
   afterAll(async () => {

@@ -10,6 +10,7 @@ import type { Role } from '../../src/domain/role.ts';
 import { createServices, type Services } from '../../src/services.ts';
 import { createApiKey } from '../../src/store/api-keys.ts';
 import { openStore } from '../../src/store/db.ts';
+import { freshDatabase } from '../servers/postgres.ts';
 
 /** The whole API over real services, without a port. */
 export type TestApi = {
@@ -70,4 +71,30 @@ export async function startApi(environment: Record<string, string>): Promise<Tes
       rmSync(captures, { recursive: true, force: true });
     },
   };
+}
+
+/** A test API with what its own store took, to be removed after it is closed. */
+export type StartedApi = { api: TestApi; remove(): Promise<void> };
+
+/** The API over an embedded store of its own. */
+export async function startEmbedded(environment: Record<string, string> = {}): Promise<StartedApi> {
+  const folder = mkdtempSync(join(tmpdir(), 'saring-api-'));
+  const api = await startApi({ SARING_DATA: folder, ...environment });
+  return { api, remove: async () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/**
+ * The API over a PostgreSQL database of its own and Redis.
+ *
+ * @param redisNumber which of Redis' databases; two files that run together must not share one
+ */
+export async function startDistributed(
+  redisNumber: number,
+  environment: Record<string, string> = {},
+): Promise<StartedApi> {
+  const database = await freshDatabase(inject('databaseUrl'));
+  const redis = new URL(inject('redisUrl'));
+  redis.pathname = `/${redisNumber}`;
+  const api = await startApi({ DATABASE_URL: database.url, REDIS_URL: redis.href, ...environment });
+  return { api, remove: () => database.drop() };
 }

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { runSaring, startDemo, startServiceProcess } from './service-process.ts';
 
@@ -76,6 +77,20 @@ test('scores all samples of all formats in one call', async () => {
   expect(err).toContain('0 bad');
 });
 
+test('scores a gzip as the file within it', async () => {
+  const file = join(emptyFolder(), 'own.ndjson.gz');
+  writeFileSync(file, gzipSync(readFileSync(join(samples, 'own.ndjson'))));
+  const packed = await runSaring(['score', file]);
+  const plain = await runSaring(['score', join(samples, 'own.ndjson')]);
+  expect(packed.code).toBe(0);
+  expect(packed.out.replaceAll(file, '')).toBe(plain.out.replaceAll(join(samples, 'own.ndjson'), ''));
+  writeFileSync(file, readFileSync(file).subarray(0, 200));
+  expect(await runSaring(['score', file])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('saring: the gzip is damaged or ends too early'),
+  });
+});
+
 test('several threads give the same results in the same order as one, and their errors are plain, too', async () => {
   const folder = emptyFolder();
   const file = join(folder, 'many.ndjson');
@@ -130,6 +145,7 @@ test.each([
   'serve',
   'work',
   'score',
+  'batch submit',
   'reviews',
   'train',
   'evaluate',

@@ -77,6 +77,7 @@ test('four processes that start together on an empty database migrate it once', 
     { name: '0001-first-tables' },
     { name: '0002-batch-row-numbers' },
     { name: '0003-pictures' },
+    { name: '0004-cancelled-batches' },
   ]);
 });
 
