@@ -22,12 +22,18 @@ export type Batch = {
   state: 'receiving' | 'received' | 'cut' | 'cancelled';
   done: boolean;
   rows: { read: number; bad: number; scored: number; flagged: number; failed: number };
+  /** Rows scored per second in the last minute. */
+  rowsPerSecond: number;
+  /** Until the batch is done, at that rate; null where nobody can know. */
+  secondsLeft: number | null;
   createdAt: Date;
   receivedAt: Date | null;
   problems: Omit<BatchProblem, 'row'>[];
 };
 
 const problemsShown = 100;
+/** The time over which the rate of scoring is taken, seconds. */
+const rateSeconds = 60;
 /** States that no upload changes any more. */
 const ended = ['received', 'cancelled'] as const;
 
@@ -168,11 +174,21 @@ export async function addBatchItems(
 export async function findBatch(db: Db, id: string): Promise<Batch | null> {
   const row = await db.selectFrom('batch').where('id', '=', id).selectAll().executeTakeFirst();
   if (row === undefined) return null;
-  const failed = await db
+  const chunks = await db
     .selectFrom('work')
     .where('batch_id', '=', id)
-    .where('state', '=', 'failed')
-    .select(sql<number>`coalesce(sum(jsonb_array_length(payload -> 'rows')), 0)::int`.as('rows'))
+    .select([
+      sql<number>`coalesce(sum(jsonb_array_length(payload -> 'rows')) filter (where state = 'failed'), 0)::int`.as(
+        'failedRows',
+      ),
+      sql<number>`count(*) filter (where state = 'done')::int`.as('done'),
+      sql<number>`count(*) filter (where state = 'done' and finished_at > now() - make_interval(secs => ${rateSeconds}))::int`.as(
+        'lately',
+      ),
+      sql<number>`extract(epoch from now() - ${row.created_at.toISOString()}::timestamptz)::float8`.as(
+        'ageSeconds',
+      ),
+    ])
     .executeTakeFirstOrThrow();
   const problems = await db
     .selectFrom('batch_problem')
@@ -187,18 +203,29 @@ export async function findBatch(db: Db, id: string): Promise<Batch | null> {
     bad: row.rows_bad,
     scored: row.rows_scored,
     flagged: row.rows_flagged,
-    failed: failed.rows,
+    failed: chunks.failedRows,
   };
+  const done =
+    row.state === 'cancelled' ||
+    (row.state !== 'receiving' && rows.scored + rows.failed + rows.bad >= rows.read);
+  const scoredLately = chunks.done === 0 ? 0 : (rows.scored / chunks.done) * chunks.lately;
+  const rowsPerSecond = scoredLately / Math.max(1, Math.min(chunks.ageSeconds, rateSeconds));
   return {
     id: row.id,
     name: row.name,
     state: row.state,
-    done:
-      row.state === 'cancelled' ||
-      (row.state !== 'receiving' && rows.scored + rows.failed + rows.bad >= rows.read),
+    done,
+    rowsPerSecond,
+    secondsLeft: done ? 0 : secondsLeft(row.state, rows, rowsPerSecond),
     rows,
     createdAt: row.created_at,
     receivedAt: row.received_at,
     problems,
   };
+}
+
+/** Nobody knows how much is still to come of an upload under way, or when work that stands still goes on. */
+function secondsLeft(state: Batch['state'], rows: Batch['rows'], rowsPerSecond: number): number | null {
+  if (state === 'receiving' || rowsPerSecond === 0) return null;
+  return (rows.read - rows.scored - rows.bad - rows.failed) / rowsPerSecond;
 }

@@ -28,6 +28,9 @@ const BatchView = z.object({
   state: z.enum(['receiving', 'received', 'cut', 'cancelled']),
   done: z.boolean(),
   rows: z.object({ read: z.int(), bad: z.int(), scored: z.int(), flagged: z.int(), failed: z.int() }),
+  /** In the last minute. */
+  rowsPerSecond: z.number(),
+  secondsLeft: z.int().nullable(),
   createdAt: Time,
   receivedAt: Time.nullable(),
   problems: z.array(z.object({ line: z.int(), id: z.string().nullable(), problem: z.string() })),
@@ -36,6 +39,8 @@ const BatchView = z.object({
 function viewBatch(batch: Batch): z.infer<typeof BatchView> {
   return {
     ...batch,
+    rowsPerSecond: Math.round(batch.rowsPerSecond * 10) / 10,
+    secondsLeft: batch.secondsLeft === null ? null : Math.ceil(batch.secondsLeft),
     createdAt: batch.createdAt.toISOString(),
     receivedAt: batch.receivedAt?.toISOString() ?? null,
   };
@@ -93,7 +98,7 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
       {
         config: { roles: ['analyst', 'batch'] },
         schema: {
-          summary: 'How far a batch is, with its first 100 bad rows',
+          summary: 'How far a batch is and how long it will take, with its first 100 bad rows',
           tags: ['batches'],
           params,
           response: { 200: BatchView, 404: Problem },
