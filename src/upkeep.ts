@@ -2,15 +2,16 @@ import type { Logger } from 'pino';
 import type { JobQueue } from './queue/job-queue.ts';
 import type { Store } from './store/db.ts';
 import { dropOldAnswers } from './store/idempotency.ts';
-import { addWork, finishWork } from './store/work.ts';
+import { addWork, dropOldWork, finishWork } from './store/work.ts';
 
 /** The timer that asks for upkeep. */
 export type Upkeep = { stop(): void };
 
-/** Does the regular housework: forgets old answers, and writes a snapshot of an embedded database. */
+/** Does the regular housework: forgets old answers and old work, and writes a snapshot of an embedded database. */
 export function upkeepHandler(store: Store): (work: { id: string }) => Promise<void> {
   return async (work) => {
     await dropOldAnswers(store.db);
+    await dropOldWork(store.db);
     await store.snapshot();
     await finishWork(store.db, work.id);
   };

@@ -141,6 +141,19 @@ export async function overdueWork(db: Db, limit: number): Promise<{ id: string; 
     .execute();
 }
 
+/** Days that work is remembered after it is done; the work of a batch is remembered with the batch. */
+const rememberedDays = 7;
+
+/** Forgets work that was done long ago. Asked for once more, it would be done once more, which harms nothing. */
+export async function dropOldWork(db: Db): Promise<void> {
+  await db
+    .deleteFrom('work')
+    .where('state', '=', 'done')
+    .where('batch_id', 'is', null)
+    .where('finished_at', '<', sql<Date>`now() - make_interval(days => ${rememberedDays})`)
+    .execute();
+}
+
 /** How much work is pending and how much was given up. */
 export async function countWork(db: Db): Promise<{ pending: number; failed: number }> {
   return await db

@@ -4,7 +4,7 @@ import { createApiKey, findApiKey, revokeApiKey } from '../../src/store/api-keys
 import { addBatchRows, beginBatch, endBatchUpload, findBatch } from '../../src/store/batches.ts';
 import { inTransaction } from '../../src/store/db.ts';
 import { findAnswer, keepAnswer } from '../../src/store/idempotency.ts';
-import { addWork, failWork, finishWork, overdueWork, takeWork } from '../../src/store/work.ts';
+import { addWork, dropOldWork, failWork, finishWork, overdueWork, takeWork } from '../../src/store/work.ts';
 import { describeEachEngine } from './each-engine.ts';
 
 async function addOne(db: Parameters<typeof addWork>[0], key: string): Promise<string> {
@@ -25,6 +25,26 @@ describeEachEngine('work ledger', (getStore) => {
     );
     expect(finishes.filter(Boolean)).toHaveLength(1);
     expect(await takeWork(db, id, 60_000)).toBeNull();
+  });
+
+  test('work is forgotten a week after it was done, and no other', async () => {
+    const { db } = getStore();
+    const { id: batchId } = await beginBatch(db, { name: 'old', createdBy: null, idempotencyKey: null });
+    const old = await addOne(db, 'done long ago');
+    const recent = await addOne(db, 'done now');
+    const waiting = await addOne(db, 'waits for long');
+    const ofBatch = await addWork(db, { lane: 'assess', key: 'of a batch', payload: {}, batchId });
+    for (const id of [old, recent, ofBatch ?? '']) await finishWork(db, id);
+    await db
+      .updateTable('work')
+      .set({ finished_at: sql<Date>`now() - interval '8 days'` })
+      .where('id', 'in', [old, waiting, ofBatch ?? ''])
+      .execute();
+    await dropOldWork(db);
+    const left = await db.selectFrom('work').select('id').execute();
+    const ids = left.map(({ id }) => id);
+    expect(ids).not.toContain(old);
+    expect(ids).toEqual(expect.arrayContaining([recent, waiting, ofBatch]));
   });
 
   test('work whose holder died is overdue when the lease ends', async () => {
