@@ -333,4 +333,30 @@ describe.each([
     expect((await ask('batch', 'POST', `${path}/retry`)).json()).toMatchObject({ rows: { scored: 300 } });
     expect((await ask('reviewer', 'POST', `${path}/retry`)).statusCode).toBe(403);
   });
+
+  test('tells of progress as it goes on, and of the end', async () => {
+    const headers = { authorization: `Bearer ${started.api.secrets.batch}` };
+    const { body } = await upload(rows(450));
+    const answer = await fetch(`${address}/v1/batches/${body.id}/events`, { headers });
+    expect(answer.headers.get('content-type')).toBe('text/event-stream');
+    const events = (await answer.text()).trim().split('\n\n');
+    const last = events.at(-1) ?? '';
+    expect(last).toMatch(/^event: end\ndata: \{/);
+    expect(JSON.parse(last.slice(last.indexOf('{')))).toMatchObject({ done: true, rows: { scored: 450 } });
+    for (const event of events.slice(0, -1)) expect(event).toMatch(/^event: progress\ndata: \{/);
+    expect((await ask('batch', 'GET', `/v1/batches/${crypto.randomUUID()}/events`)).statusCode).toBe(404);
+  });
+});
+
+test('a service that closes ends the events that it still tells', async () => {
+  const { api, remove } = await startEmbedded(small);
+  const address = await api.api.listen({ port: 0, host: '127.0.0.1' });
+  const open = { name: 'never received', createdBy: null, idempotencyKey: null };
+  const { id } = await beginBatch(api.services.store.db, open);
+  const headers = { authorization: `Bearer ${api.secrets.batch}` };
+  const answer = await fetch(`${address}/v1/batches/${id}/events`, { headers });
+  const told = answer.text();
+  await api.close();
+  expect(await told).toMatch(/^event: progress\ndata: \{[^\n]+\}\n\n$/);
+  await remove();
 });

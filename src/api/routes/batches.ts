@@ -11,6 +11,7 @@ import { cancelBatch, retryBatch } from '../../store/batch-work.ts';
 import { type Batch, findBatch, refuseCancelled } from '../../store/batches.ts';
 import { requireKey } from '../authenticate.ts';
 import { drainBody, readBatchBody } from '../batch-body.ts';
+import { batchEvents } from '../batch-events.ts';
 import { batchResultFormats, mediaTypes, resultFileName, writeBatchResults } from '../batch-results.ts';
 import { IdempotencyKey } from '../idempotency-key.ts';
 import { Problem } from '../problems.ts';
@@ -61,6 +62,9 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
   return async (api) => {
     api.removeAllContentTypeParsers();
     api.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    // Whoever listens to events would hold the service open.
+    const closing = new AbortController();
+    api.addHook('preClose', async () => closing.abort());
 
     api.post(
       '/v1/batches',
@@ -105,6 +109,26 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
         },
       },
       async (request) => viewBatch(await requireBatch(request.params.id)),
+    );
+
+    api.get(
+      '/v1/batches/:id/events',
+      {
+        config: { roles: ['analyst', 'batch'] },
+        schema: {
+          summary: 'How far a batch is, told as it goes on',
+          description:
+            'Server-sent events: "progress" with the batch as JSON whenever something has changed, and "end" when it is done or cancelled. A connection that ends before may be asked for again.',
+          tags: ['batches'],
+          params,
+          response: { 200: z.any().describe('text/event-stream'), 404: Problem },
+        },
+      },
+      async (request, reply) => {
+        const { id } = await requireBatch(request.params.id);
+        const events = batchEvents(async () => viewBatch(await requireBatch(id)), closing.signal);
+        return reply.type('text/event-stream').send(Readable.from(events, { highWaterMark: 1 }));
+      },
     );
 
     api.get(
