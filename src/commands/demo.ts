@@ -57,12 +57,13 @@ export async function describeFlags(services: Services, limit: number): Promise<
 /** The words that speak most for the offence, strongest first, each with the elements it speaks for. */
 function whyFlagged({ assessment, listing }: Review): string {
   const speaking = assessment.spans.filter(
-    ({ weight, element }) => weight > 0 && element !== 'clothing' && element !== 'offered',
+    ({ weight, element, picture }) =>
+      weight > 0 && element !== 'clothing' && element !== 'offered' && picture === undefined,
   );
   const byWords = Map.groupBy(speaking, ({ start, end }) => listing.text.slice(start, end));
   return [...byWords]
     .map(([words, spans]) => ({
-      words: `${words} (${spans.map(({ element }) => element).join(', ')})`,
+      words: `${words} (${[...new Set(spans.map(({ element }) => element))].join(', ')})`,
       weight: spans.reduce((sum, { weight }) => sum + weight, 0),
     }))
     .sort((a, b) => b.weight - a.weight)
