@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AppError } from './domain/app-error.ts';
 import type { CaptureStore } from './images/capture-store.ts';
 import type { FetchedPicture, PictureFetcher } from './images/fetch-picture.ts';
 import type { hashPicture } from './images/hash-picture.ts';
@@ -84,7 +85,11 @@ export function captureHandler(deps: {
       });
     } catch (error) {
       const last = work.attempts >= maxAttempts;
-      if (!(error instanceof PictureError)) throw error;
+      if (!(error instanceof PictureError)) {
+        // The fault is ours and stays among the failed work; the listing must not wait for it for ever.
+        if (last && error instanceof AppError) await markFailed(db, pictureId, 'not-kept', error.message);
+        throw error;
+      }
       if (error.passing && !last)
         throw new NotBeforeError(error.message, error.retryAfterMs ?? 0, { cause: error });
       await inTransaction(db, async (trx) => {

@@ -11,7 +11,7 @@ import { inspectPicture } from './images/inspect-picture.ts';
 import { createTextReader } from './images/read-text.ts';
 import { createKnownPictures } from './known-pictures.ts';
 import type { Lane } from './queue/job-queue.ts';
-import type { WorkHandler } from './queue/runner.ts';
+import { NotBeforeError, type WorkHandler } from './queue/runner.ts';
 import { readHandler } from './read-captures.ts';
 import { createRescorer } from './rescore.ts';
 import { rescoreHandler } from './rescore-work.ts';
@@ -66,6 +66,19 @@ export async function openPictureServices(deps: {
   const reader = createTextReader({ maxPixels: mostPixels });
   const known = createKnownPictures(db);
   const rescorer = createRescorer({ db, classifier, known, onAssessed });
+  let closing = false;
+
+  /** What closing breaks off is no failure, and no try that counts. */
+  function putOffAtClose(handler: WorkHandler): WorkHandler {
+    return async (work, signal) => {
+      try {
+        await handler(work, signal);
+      } catch (error) {
+        throw closing ? new NotBeforeError('saring is stopping', 0, { cause: error }) : error;
+      }
+    };
+  }
+
   return {
     captures,
     mostBytes,
@@ -76,11 +89,12 @@ export async function openPictureServices(deps: {
       return await freeze({ bytes, ...inspected }, { captures, hash });
     },
     handlers: {
-      capture: captureHandler({ db, fetcher, captures, hash, maxAttempts }),
-      read: readHandler({ db, captures, reader, maxAttempts }),
+      capture: putOffAtClose(captureHandler({ db, fetcher, captures, hash, maxAttempts })),
+      read: putOffAtClose(readHandler({ db, captures, reader, maxAttempts })),
       rescore: rescoreHandler({ db, known, rescorer }),
     },
     async close() {
+      closing = true;
       await reader.close();
       await fetcher.close();
       await captures.close();

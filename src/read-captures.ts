@@ -25,8 +25,13 @@ export function readHandler(deps: {
   const { db, captures, reader, maxAttempts } = deps;
   return async (work, signal) => {
     const { sha256 } = ReadWork.parse(work.payload);
-    const read = await reader.read(await captures.get(sha256), signal).catch((error: unknown) => {
-      const last = work.attempts >= maxAttempts;
+    const last = work.attempts >= maxAttempts;
+    const bytes = await captures.get(sha256).catch(async (error: unknown) => {
+      // The fault is ours and stays among the failed work; the picture says why nothing is read from it.
+      if (last && error instanceof Error) await keepText(db, sha256, { problem: error.message });
+      throw error;
+    });
+    const read = await reader.read(bytes, signal).catch((error: unknown) => {
       if (!(error instanceof PictureError) || (error.passing && !last)) throw error;
       return { problem: error.message };
     });

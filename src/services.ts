@@ -8,7 +8,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { openPictureServices, type PictureServices } from './picture-services.ts';
 import { createBullmqQueue } from './queue/bullmq-queue.ts';
 import { createInProcessQueue } from './queue/in-process-queue.ts';
-import { isLane, type JobQueue } from './queue/job-queue.ts';
+import { type Bell, isLane, type JobQueue, lanes } from './queue/job-queue.ts';
 import { createRunner, type Runner, type WorkHandler } from './queue/runner.ts';
 import { createSoon } from './soon.ts';
 import { openStore, type Store } from './store/db.ts';
@@ -37,7 +37,7 @@ export type Services = {
 /** How often a chunk that fails is tried; waits double from a second, so the last try is about four minutes on. */
 const maxAttempts = 8;
 const reconcileEveryMs = 5_000;
-/** Bells rung at once for work that was just written down. */
+/** Bells of a lane rung at once for work that was just written down. */
 const bellsAtOnce = 200;
 
 /**
@@ -80,10 +80,12 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       onAssessed: metrics.countAssessments,
     });
     undo.push(() => pictures.close());
-    const overdue = async (limit: number) =>
-      (await overdueWork(store.db, limit)).flatMap(({ id, lane }) =>
-        isLane(lane) ? [{ lane, workId: id }] : [],
-      );
+    const overdue = async (limit: number): Promise<Bell[]> => {
+      const bells: Bell[] = [];
+      for (const lane of lanes)
+        for (const { id } of await overdueWork(store.db, lane, limit)) bells.push({ lane, workId: id });
+      return bells;
+    };
     const ringSoon = createSoon(async () => queue.ring(await overdue(bellsAtOnce)), onError);
     undo.push(() => ringSoon.close());
     let runner: Runner | null = null;

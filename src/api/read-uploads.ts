@@ -4,10 +4,13 @@ import { readDataUrl } from '../images/data-url.ts';
 import { PictureError } from '../images/picture-error.ts';
 import { invalidInput } from './validate.ts';
 
+/** A picture that came with a request, with the field to name where it is refused. */
+type Upload = { field: string; bytes: Uint8Array };
+
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Pictures that came with the request, with the field to name when one is refused. */
-    uploads: { field: string; bytes: Uint8Array }[];
+    /** Pictures that came with the request; null where none may. */
+    uploads: Upload[] | null;
   }
 }
 
@@ -27,10 +30,11 @@ export async function readUploads(
   request: FastifyRequest,
   { mostBytes, usualLimit }: { mostBytes: number; usualLimit: number },
 ): Promise<void> {
-  request.uploads = [];
-  if (request.isMultipart()) request.body = await readForm(request, mostBytes);
-  await takeDataAddresses(request, mostBytes);
-  if (request.uploads.length === 0 && Number(request.headers['content-length']) > usualLimit) {
+  const uploads: Upload[] = [];
+  request.uploads = uploads;
+  if (request.isMultipart()) request.body = await readForm(request, uploads, mostBytes);
+  await takeDataAddresses(request, uploads, mostBytes);
+  if (uploads.length === 0 && Number(request.headers['content-length']) > usualLimit) {
     throw new AppError(
       'BODY_TOO_LARGE',
       413,
@@ -39,17 +43,20 @@ export async function readUploads(
   }
 }
 
-async function takeDataAddresses(request: FastifyRequest, mostBytes: number): Promise<void> {
-  const { body } = request;
+async function takeDataAddresses(
+  { body }: FastifyRequest,
+  uploads: Upload[],
+  mostBytes: number,
+): Promise<void> {
   if (typeof body !== 'object' || body === null || !('imageUrls' in body) || !Array.isArray(body.imageUrls))
     return;
   const isData = (url: unknown): url is string => typeof url === 'string' && url.startsWith(dataScheme);
-  if (request.uploads.length + body.imageUrls.filter(isData).length > mostFiles)
+  if (uploads.length + body.imageUrls.filter(isData).length > mostFiles)
     throw invalidInput([{ field: 'imageUrls', message: `must bring at most ${mostFiles} pictures` }]);
   for (const [index, url] of body.imageUrls.entries()) {
     if (!isData(url)) continue;
     const field = `imageUrls[${index}]`;
-    request.uploads.push({ field, bytes: await readData(url, field, mostBytes) });
+    uploads.push({ field, bytes: await readData(url, field, mostBytes) });
   }
   body.imageUrls = body.imageUrls.filter((url: unknown) => !isData(url));
 }
@@ -64,7 +71,7 @@ async function readData(url: string, field: string, mostBytes: number): Promise<
   }
 }
 
-async function readForm(request: FastifyRequest, mostBytes: number): Promise<unknown> {
+async function readForm(request: FastifyRequest, uploads: Upload[], mostBytes: number): Promise<unknown> {
   let listing: unknown;
   const parts = request.parts({
     limits: { files: mostFiles, fileSize: mostBytes, fields: 1, fieldSize: mostBytes },
@@ -72,7 +79,7 @@ async function readForm(request: FastifyRequest, mostBytes: number): Promise<unk
   try {
     for await (const part of parts) {
       if (part.type === 'file') {
-        request.uploads.push({ field: part.fieldname, bytes: await part.toBuffer() });
+        uploads.push({ field: part.fieldname, bytes: await part.toBuffer() });
       } else if (part.fieldname === 'listing' && typeof part.value === 'string') listing = parse(part.value);
     }
   } catch (cause) {

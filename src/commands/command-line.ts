@@ -15,6 +15,15 @@ import type { TrainChoices } from './train-model.ts';
 
 const corpusDir = 'data/corpus';
 
+const mostThreads = 64;
+
+function threadCount(text: string): number {
+  const count = wholeNumber(text);
+  if (count < 1 || count > mostThreads)
+    throw new InvalidArgumentError(`Give a number from 1 to ${mostThreads}.`);
+  return count;
+}
+
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
@@ -60,7 +69,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .option('-o, --out <file>', 'write results here instead of to standard output; .csv or .ndjson')
     .addOption(new Option('-f, --format <format>', 'format of the results').choices([...resultFormats]))
     .option('-l, --lines', 'take each line for the text of one listing', false)
-    .option('-t, --threads <count>', 'threads that score (default: by the size of the files)', wholeNumber)
+    .option('-t, --threads <count>', 'threads that score (default: by the size of the files)', threadCount)
     .action(
       async (
         files: string[],

@@ -11,7 +11,8 @@ export type PictureProblem =
   | 'too-many-pixels'
   | 'not-a-picture'
   | 'damaged'
-  | 'reading-failed';
+  | 'reading-failed'
+  | 'not-kept';
 
 /** Why a picture could not be had, read or hashed. */
 export class PictureError extends Error {

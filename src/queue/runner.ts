@@ -12,7 +12,7 @@ type WorkLedger = {
   renew(id: string, leaseMs: number): Promise<boolean>;
   /** Puts work back until `retryAt`, or gives it up when that is null. */
   fail(work: WorkRecord, error: string, retryAt: Date | null): Promise<void>;
-  /** Work that is pending, due and not held. */
+  /** Work that is pending, due and not held; at most `limit` of each lane. */
   overdue(limit: number): Promise<Bell[]>;
 };
 
@@ -24,7 +24,7 @@ export class UnrecoverableError extends Error {
   override name = 'UnrecoverableError';
 }
 
-/** Work that failed and is not to be tried again before a time. */
+/** Work that its handler puts off until a time. It is never given up for that: whether to go on is the handler's to say. */
 export class NotBeforeError extends Error {
   override name = 'NotBeforeError';
   readonly afterMs: number;
@@ -90,14 +90,14 @@ export function createRunner(options: RunnerOptions): Runner {
     try {
       await handlers[work.lane](work, signal);
     } catch (error) {
-      const lost = error instanceof UnrecoverableError || work.attempts >= options.maxAttempts;
-      const leastMs = error instanceof NotBeforeError ? error.afterMs : 0;
-      const waitMs = Math.max(retryDelayMs(work.attempts), leastMs);
+      const putOffMs = error instanceof NotBeforeError ? error.afterMs : null;
+      const lost =
+        putOffMs === null && (error instanceof UnrecoverableError || work.attempts >= options.maxAttempts);
+      const waitMs = Math.max(retryDelayMs(work.attempts), putOffMs ?? 0);
       const retryAt = lost ? null : new Date(Date.now() + waitMs);
       const about = { workId: work.id, lane: work.lane, attempts: work.attempts, retryAt };
       // A failure that was foreseen, such as a server that is away, is no fault of ours to be shown whole.
-      if (error instanceof NotBeforeError && !lost)
-        log.info({ ...about, reason: error.message }, 'work put off');
+      if (error instanceof NotBeforeError) log.info({ ...about, reason: error.message }, 'work put off');
       else log.error({ err: error, ...about }, lost ? 'work given up' : 'work failed');
       await ledger.fail(work, error instanceof Error ? error.message : String(error), retryAt);
     } finally {

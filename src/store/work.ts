@@ -128,10 +128,18 @@ export async function endLeases(db: Db): Promise<void> {
     .execute();
 }
 
-/** Work that is pending, due and held by nobody, oldest first: what the reconciler rings for. */
-export async function overdueWork(db: Db, limit: number): Promise<{ id: string; lane: string }[]> {
+/**
+ * Work of a lane that is pending, due and held by nobody, oldest first: what the reconciler rings for. Asked lane by lane,
+ * since a hundred thousand pictures that wait for slow servers must not hide one text.
+ */
+export async function overdueWork(
+  db: Db,
+  lane: string,
+  limit: number,
+): Promise<{ id: string; lane: string }[]> {
   return await db
     .selectFrom('work')
+    .where('lane', '=', lane)
     .where('state', '=', 'pending')
     .where('due_at', '<=', sql<Date>`now()`)
     .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<=', sql<Date>`now()`)]))

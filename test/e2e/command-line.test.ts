@@ -126,6 +126,8 @@ test('wrong use and wrong configuration end with one line that says what to do',
     err: expect.stringContaining('Allowed choices are ndjson, csv'),
   });
   expect(await runSaring(['nonsense'])).toMatchObject({ code: 2 });
+  for (const threads of ['0', '1000', 'two'])
+    expect(await runSaring(['score', '--threads', threads])).toMatchObject({ code: 2 });
   const wrong = await runSaring(['serve'], {
     env: { PORT: 'eighty', TFJS_BACKEND: 'gpu', DATABASE_URL: 'mysql://x' },
   });

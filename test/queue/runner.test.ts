@@ -27,7 +27,7 @@ function startRunner(db: Db, queue: JobQueue, handler: WorkHandler, maxAttempts 
       // Retries are due at once here, so that the test need not wait for them.
       fail: (work, error, retryAt) => failWork(db, work.id, error, retryAt === null ? null : new Date(0)),
       overdue: async (limit) =>
-        (await overdueWork(db, limit)).map(({ id }) => ({ lane: 'assess', workId: id })),
+        (await overdueWork(db, 'assess', limit)).map(({ id }) => ({ lane: 'assess', workId: id })),
     },
     handlers: byLane(() => handler),
     maxAttempts,

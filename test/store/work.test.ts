@@ -4,7 +4,15 @@ import { createApiKey, findApiKey, revokeApiKey } from '../../src/store/api-keys
 import { addBatchRows, beginBatch, endBatchUpload, findBatch } from '../../src/store/batches.ts';
 import { inTransaction } from '../../src/store/db.ts';
 import { findAnswer, keepAnswer } from '../../src/store/idempotency.ts';
-import { addWork, dropOldWork, failWork, finishWork, overdueWork, takeWork } from '../../src/store/work.ts';
+import {
+  addWork,
+  addWorks,
+  dropOldWork,
+  failWork,
+  finishWork,
+  overdueWork,
+  takeWork,
+} from '../../src/store/work.ts';
 import { describeEachEngine } from './each-engine.ts';
 
 async function addOne(db: Parameters<typeof addWork>[0], key: string): Promise<string> {
@@ -25,6 +33,17 @@ describeEachEngine('work ledger', (getStore) => {
     );
     expect(finishes.filter(Boolean)).toHaveLength(1);
     expect(await takeWork(db, id, 60_000)).toBeNull();
+  });
+
+  test('a lane full of older work does not hide what waits in another', async () => {
+    const { db } = getStore();
+    await addWorks(
+      db,
+      Array.from({ length: 50 }, (_, n) => ({ lane: 'capture', key: `older ${n}`, payload: {} })),
+    );
+    const id = await addWork(db, { lane: 'rescore', key: 'newer', payload: {} });
+    expect(await overdueWork(db, 'rescore', 1)).toEqual([{ id, lane: 'rescore' }]);
+    expect(await overdueWork(db, 'capture', 20)).toHaveLength(20);
   });
 
   test('work is forgotten a week after it was done, and no other', async () => {
@@ -51,7 +70,7 @@ describeEachEngine('work ledger', (getStore) => {
     const { db } = getStore();
     const id = await addOne(db, 'dead holder');
     await takeWork(db, id, 60_000);
-    const isOverdue = async () => (await overdueWork(db, 100)).some((work) => work.id === id);
+    const isOverdue = async () => (await overdueWork(db, 'assess', 100)).some((work) => work.id === id);
     expect(await isOverdue()).toBe(false);
     await db
       .updateTable('work')

@@ -50,7 +50,7 @@ export function listingRoutes(services: Services): FastifyPluginAsyncZod {
   /** Freezes the pictures that came with a request; the first that is none refuses it. */
   async function freezeUploads({ uploads }: FastifyRequest): Promise<FreshCapture[]> {
     const frozen: FreshCapture[] = [];
-    for (const { field, bytes } of uploads) {
+    for (const { field, bytes } of uploads ?? []) {
       frozen.push(
         await pictures.freeze(bytes).catch((error: unknown) => {
           throw error instanceof PictureError ? refusedUpload(field, error) : error;
@@ -62,7 +62,7 @@ export function listingRoutes(services: Services): FastifyPluginAsyncZod {
 
   return async (api) => {
     await api.register(multipart);
-    api.decorateRequest('uploads', null as never); // each request that may bring some gets its own list
+    api.decorateRequest('uploads', null);
     const limits = { mostBytes: pictures.mostBytes, usualLimit: services.config.http.bodyLimitBytes };
     const takeUploads = (request: FastifyRequest) => readUploads(request, limits);
 

@@ -39,12 +39,17 @@ const statements = [
     constraint picture_failed_whole check ((state = 'failed') = (problem is not null))
   )`,
   'create index picture_sha256 on picture (sha256, listing_id)',
+  'drop index work_pending',
+  `create index work_pending on work (lane, due_at) where state = 'pending'`,
   `alter table assessment
     add column captures jsonb not null default '[]',
     add column picture_matches jsonb not null default '[]'`,
 ];
 
-/** Pictures of listings, their frozen copies, and what matches among them did to an assessment. */
+/**
+ * Pictures of listings, their frozen copies, and what matches among them did to an assessment. They make so much work
+ * that waiting work is found by its lane.
+ */
 export const pictures = {
   async up(db: Kysely<unknown>): Promise<void> {
     for (const statement of statements) await sql.raw(statement).execute(db);
