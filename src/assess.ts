@@ -10,7 +10,8 @@ import { findListing, type StoredListing } from './store/find-listings.ts';
 import { type Answer, findAnswer, keepAnswer, type RepeatableRequest } from './store/idempotency.ts';
 import { addPictures, addUpload, withCaptures } from './store/pictures.ts';
 import { addRescore } from './store/rescores.ts';
-import { type AssessedListing, type SavedListing, saveListings } from './store/save-listings.ts';
+import { saveListings } from './store/save-listings.ts';
+import type { AssessedListing, SavedListing } from './store/saved-listing.ts';
 import { finishWork } from './store/work.ts';
 import { assess } from './triage/triage.ts';
 

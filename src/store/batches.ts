@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { v7 as uuid } from 'uuid';
 import { AppError } from '../domain/app-error.ts';
 import type { Db } from './db.ts';
+import { insertRecords } from './records.ts';
 
 /** A row of a batch that could not become a listing. `row` counts from 1; a line may hold many rows. */
 export type BatchProblem = { row: number; line: number; id: string | null; problem: string };
@@ -113,20 +114,18 @@ export async function addBatchRows(
       'another upload with this Idempotency-Key is under way; wait for it to end',
     );
   }
-  if (rows.problems.length === 0) return;
-  await trx
-    .insertInto('batch_problem')
-    .values(
-      rows.problems.map(({ row, line, id, problem }) => ({
-        batch_id: batchId,
-        row_number: row,
-        line,
-        row_id: id,
-        problem,
-      })),
-    )
-    .onConflict((conflict) => conflict.columns(['batch_id', 'row_number']).doNothing())
-    .execute();
+  await insertRecords(
+    trx,
+    'batch_problem',
+    rows.problems.map(({ row, line, id, problem }) => ({
+      batch_id: batchId,
+      row_number: row,
+      line,
+      row_id: id,
+      problem,
+    })),
+    sql`on conflict (batch_id, row_number) do nothing`,
+  );
 }
 
 /** Ends the upload: `received` when all of it came, `cut` when the sender went away before the end. */
@@ -146,20 +145,18 @@ export async function addBatchItems(
   items: readonly BatchItem[],
   flagged: number,
 ): Promise<void> {
-  if (items.length === 0) return;
-  await trx
-    .insertInto('batch_item')
-    .values(
-      items.map(({ row, line, id, listingId, assessmentId }) => ({
-        batch_id: batchId,
-        row_number: row,
-        line,
-        row_id: id,
-        listing_id: listingId,
-        assessment_id: assessmentId,
-      })),
-    )
-    .execute();
+  await insertRecords(
+    trx,
+    'batch_item',
+    items.map(({ row, line, id, listingId, assessmentId }) => ({
+      batch_id: batchId,
+      row_number: row,
+      line,
+      row_id: id,
+      listing_id: listingId,
+      assessment_id: assessmentId,
+    })),
+  );
   await trx
     .updateTable('batch')
     .set((eb) => ({

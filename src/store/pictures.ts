@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 import type { PictureState } from '../domain/picture.ts';
 import type { Capture } from './captures.ts';
 import type { Db } from './db.ts';
+import { insertRecords } from './records.ts';
 import { addWorks } from './work.ts';
 
 /** What stands before the SHA-256 of an uploaded picture, which has no address. */
@@ -30,20 +31,14 @@ export async function addPictures(
       listing_id: listingId,
       url,
       state: 'waiting' as const,
-      sha256: null,
-      problem: null,
-      problem_detail: null,
-      final_url: null,
-      status: null,
     })),
   );
-  if (rows.length === 0) return;
-  const added = await trx
-    .insertInto('picture')
-    .values(rows)
-    .onConflict((conflict) => conflict.columns(['listing_id', 'url']).doNothing())
-    .returning('id')
-    .execute();
+  const added = await insertRecords(
+    trx,
+    'picture',
+    rows,
+    sql<{ id: string }>`on conflict (listing_id, url) do nothing returning id`,
+  );
   await addWorks(
     trx,
     added.map(({ id }) => ({ lane: 'capture', key: id, payload: { pictureId: id } })),

@@ -1,7 +1,7 @@
 import { v7 as uuid } from 'uuid';
 import type { Assessment } from '../domain/assessment.ts';
+import { insertAssessments } from './assessments.ts';
 import type { Db } from './db.ts';
-import { insertAssessments } from './save-listings.ts';
 
 /** A listing in the caller's hands: its present text, and what was last said of it. */
 export type LockedListing = {

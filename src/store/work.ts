@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { v7 as uuid } from 'uuid';
 import type { Db } from './db.ts';
+import { insertRecords } from './records.ts';
 
 /** Work that is taken: what a handler needs to do it. */
 export type Work = { id: string; lane: string; payload: unknown; attempts: number };
@@ -38,22 +39,12 @@ export async function addWorks(
   db: Db,
   works: readonly { lane: string; key: string; payload: object }[],
 ): Promise<void> {
-  if (works.length === 0) return;
-  await db
-    .insertInto('work')
-    .values(
-      works.map(({ lane, key, payload }) => ({
-        id: uuid(),
-        lane,
-        key,
-        batch_id: null,
-        payload: JSON.stringify(payload),
-        state: 'pending' as const,
-        error: null,
-      })),
-    )
-    .onConflict((conflict) => conflict.columns(['lane', 'key']).doNothing())
-    .execute();
+  await insertRecords(
+    db,
+    'work',
+    works.map(({ lane, key, payload }) => ({ id: uuid(), lane, key, payload, state: 'pending' as const })),
+    sql`on conflict (lane, key) do nothing`,
+  );
 }
 
 /**

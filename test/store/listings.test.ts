@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { inTransaction } from '../../src/store/db.ts';
 import { findListing, listListings } from '../../src/store/find-listings.ts';
+import { addPictures } from '../../src/store/pictures.ts';
 import { saveListings } from '../../src/store/save-listings.ts';
 import { describeEachEngine } from './each-engine.ts';
 import { anAssessed, saveAndFlag } from './make-listings.ts';
@@ -18,6 +19,22 @@ describeEachEngine('listings', (getStore) => {
       created: false,
     });
     expect(await findListing(db, first?.listingId ?? '')).toMatchObject({ seller: 'toko', revision: 1 });
+  });
+
+  test('a whole chunk may show as many pictures as listings are allowed', async () => {
+    const { db } = getStore();
+    const inputs = Array.from({ length: 200 }, (_, n) =>
+      anAssessed({ postId: `album ${n}`, text: 'jaket second' }, { verdict: 'clear' }),
+    );
+    const saved = await saveAndFlag(db, inputs);
+    const shown = saved.map(({ listingId }) => ({
+      listingId,
+      urls: Array.from({ length: 50 }, (_, n) => `https://pictures.example/${listingId}/${n}`),
+    }));
+    await inTransaction(db, (trx) => addPictures(trx, shown));
+    const ids = saved.map(({ listingId }) => listingId);
+    const pictures = await db.selectFrom('picture').where('listing_id', 'in', ids).select('id').execute();
+    expect(pictures).toHaveLength(10_000);
   });
 
   test('a changed text becomes the next revision and the old text is kept', async () => {

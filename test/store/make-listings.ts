@@ -2,7 +2,8 @@ import type { Assessment } from '../../src/domain/assessment.ts';
 import { Listing, type ListingInput } from '../../src/domain/listing.ts';
 import { enqueueFlags } from '../../src/review/enqueue-flags.ts';
 import { type Db, inTransaction } from '../../src/store/db.ts';
-import { type AssessedListing, type SavedListing, saveListings } from '../../src/store/save-listings.ts';
+import { saveListings } from '../../src/store/save-listings.ts';
+import type { AssessedListing, SavedListing } from '../../src/store/saved-listing.ts';
 
 /** An assessment as the classifier and triage would give it; only the store looks at it here. */
 function anAssessment(change: Partial<Assessment> = {}): Assessment {

@@ -1,0 +1,28 @@
+import type { Assessment } from '../domain/assessment.ts';
+import type { Db } from './db.ts';
+import { insertRecords } from './records.ts';
+
+/** An assessment of one revision of a listing, with the id it is to have. */
+export type NewAssessment = { id: string; listingId: string; revision: number; assessment: Assessment };
+
+/** Writes assessments down; none is in force by that alone. */
+export async function insertAssessments(trx: Db, rows: readonly NewAssessment[]): Promise<void> {
+  await insertRecords(
+    trx,
+    'assessment',
+    rows.map(({ id, listingId, revision, assessment }) => ({
+      id,
+      listing_id: listingId,
+      revision,
+      model_version: assessment.modelVersion,
+      policy_version: assessment.policyVersion,
+      probability: assessment.probability,
+      ...assessment.elements,
+      spans: assessment.spans,
+      captures: assessment.captures,
+      picture_matches: assessment.pictureMatches,
+      verdict: assessment.verdict,
+      priority: assessment.priority,
+    })),
+  );
+}

@@ -1,0 +1,169 @@
+import { sql } from 'kysely';
+import { v7 as uuid } from 'uuid';
+import type { Listing, Platform } from '../domain/listing.ts';
+import type { Verdict } from '../domain/policy.ts';
+import { insertAssessments, type NewAssessment } from './assessments.ts';
+import type { Db } from './db.ts';
+import { insertRecords, type RecordOf, recordset } from './records.ts';
+import type { AssessedListing, SavedListing } from './saved-listing.ts';
+
+/** A listing that stands in the store, with its assessment in force. */
+export type KnownListing = {
+  id: string;
+  platform: Platform;
+  post_id: string | null;
+  url: string | null;
+  seller: string | null;
+  text: string;
+  image_urls: string[];
+  posted_at: Date | null;
+  revision: number;
+  assessment_id: string | null;
+  assessed_revision: number | null;
+  model_version: string | null;
+  policy_version: string | null;
+  verdict: Verdict | null;
+  priority: number | null;
+};
+
+/** Tells posts apart: the same platform and post id is the same listing. */
+export function postKey(platform: string, postId: string): string {
+  return JSON.stringify([platform, postId]);
+}
+
+/** Locks the listings that are known of these posts, in the order of their posts, by `postKey`. */
+export async function lockKnown(
+  trx: Db,
+  listings: readonly Listing[],
+): Promise<ReadonlyMap<string, KnownListing>> {
+  const posts = listings.flatMap(({ platform, postId }) =>
+    postId === undefined ? [] : [{ platform, post_id: postId }],
+  );
+  if (posts.length === 0) return new Map();
+  // A join, since for a list of pairs to compare with PostgreSQL reads the whole table.
+  const rows = await trx
+    .selectFrom(recordset('listing', posts).as('post'))
+    .innerJoin('listing', (join) =>
+      join.onRef('listing.platform', '=', 'post.platform').onRef('listing.post_id', '=', 'post.post_id'),
+    )
+    .leftJoin('assessment', 'assessment.id', 'listing.assessment_id')
+    .select(['listing.id', 'listing.platform', 'listing.post_id', 'listing.url', 'listing.seller'])
+    .select(['listing.text', 'listing.image_urls', 'listing.posted_at', 'listing.revision'])
+    .select(['assessment.id as assessment_id', 'assessment.revision as assessed_revision'])
+    .select(['assessment.model_version', 'assessment.policy_version'])
+    .select(['assessment.verdict', 'assessment.priority'])
+    .orderBy('listing.platform')
+    .orderBy('listing.post_id')
+    .forUpdate('listing')
+    .execute();
+  return new Map(rows.map((row) => [postKey(row.platform, row.post_id ?? ''), row]));
+}
+
+/**
+ * Brings locked listings up to what was scraped anew: a changed text becomes the next revision and the old one is kept;
+ * an unchanged text keeps the assessment it has, unless model or policy changed.
+ *
+ * @returns what became of each, in the same order
+ */
+export async function updateKnown(
+  trx: Db,
+  scraped: readonly { known: KnownListing; input: AssessedListing }[],
+): Promise<SavedListing[]> {
+  const changes = scraped.map(({ known, input }) => changeOf(known, input));
+  await insertRecords(
+    trx,
+    'listing_revision',
+    changes.flatMap(({ replaced }) => replaced ?? []),
+  );
+  await insertAssessments(
+    trx,
+    changes.flatMap(({ assessment }) => assessment ?? []),
+  );
+  const rows = changes.flatMap(({ row }) => row ?? []);
+  if (rows.length > 0) {
+    await trx
+      .updateTable('listing')
+      .from(recordset('listing', rows).as('scraped'))
+      .whereRef('listing.id', '=', 'scraped.id')
+      .set((eb) => ({
+        url: eb.ref('scraped.url'),
+        seller: eb.ref('scraped.seller'),
+        text: eb.ref('scraped.text'),
+        image_urls: sql<string>`scraped.image_urls`,
+        posted_at: eb.ref('scraped.posted_at'),
+        revision: eb.ref('scraped.revision'),
+        assessment_id: eb.ref('scraped.assessment_id'),
+        verdict: eb.ref('scraped.verdict'),
+        probability: eb.fn.coalesce('scraped.probability', 'listing.probability'),
+        updated_at: sql<Date>`now()`,
+      }))
+      .execute();
+  }
+  return changes.map(({ saved }) => saved);
+}
+
+/** What a scrape does to a listing. */
+type Change = {
+  saved: SavedListing;
+  /** The content that is replaced, */
+  replaced: RecordOf<'listing_revision'> | null;
+  /** the new assessment, */
+  assessment: NewAssessment | null;
+  /** and the listing's new row, whose probability is null where it stays; each null where nothing changes. */
+  row: RecordOf<'listing'> | null;
+};
+
+function changeOf(known: KnownListing, { listing, assessment }: AssessedListing): Change {
+  const textChanged = known.text !== listing.text;
+  const revision = textChanged ? known.revision + 1 : known.revision;
+  const { assessment_id: heldId, verdict: heldVerdict, priority: heldPriority } = known;
+  const held =
+    heldId !== null &&
+    heldVerdict !== null &&
+    heldPriority !== null &&
+    known.assessed_revision === revision &&
+    known.model_version === assessment.modelVersion &&
+    known.policy_version === assessment.policyVersion
+      ? { assessmentId: heldId, verdict: heldVerdict, priority: heldPriority }
+      : null;
+  const { verdict, priority } = held ?? assessment;
+  const assessmentId = held?.assessmentId ?? uuid();
+  const changed = textChanged || held === null || brings(known, listing);
+  return {
+    saved: { listingId: known.id, revision, assessmentId, verdict, priority, created: false },
+    replaced: textChanged
+      ? {
+          listing_id: known.id,
+          revision: known.revision,
+          text: known.text,
+          image_urls: known.image_urls,
+        }
+      : null,
+    assessment: held === null ? { id: assessmentId, listingId: known.id, revision, assessment } : null,
+    row: changed
+      ? {
+          id: known.id,
+          // A scrape that lacks a field does not unsay what an earlier one knew.
+          url: listing.url ?? known.url,
+          seller: listing.seller ?? known.seller,
+          posted_at: listing.postedAt ?? known.posted_at,
+          image_urls: listing.imageUrls.length > 0 ? listing.imageUrls : known.image_urls,
+          text: listing.text,
+          revision,
+          assessment_id: assessmentId,
+          verdict,
+          probability: held === null ? assessment.probability : null,
+        }
+      : null,
+  };
+}
+
+/** Whether a scrape brings anything that the stored listing has not. */
+function brings(known: KnownListing, listing: Listing): boolean {
+  return (
+    (listing.url ?? known.url) !== known.url ||
+    (listing.seller ?? known.seller) !== known.seller ||
+    (listing.postedAt !== undefined && Date.parse(listing.postedAt) !== known.posted_at?.getTime()) ||
+    (listing.imageUrls.length > 0 && JSON.stringify(listing.imageUrls) !== JSON.stringify(known.image_urls))
+  );
+}
