@@ -12,7 +12,7 @@ import { addPictures, addUpload, withCaptures } from './store/pictures.ts';
 import { addRescore } from './store/rescores.ts';
 import { saveListings } from './store/save-listings.ts';
 import type { AssessedListing, SavedListing } from './store/saved-listing.ts';
-import { finishWork } from './store/work.ts';
+import { addWorks, finishWork } from './store/work.ts';
 import { assess } from './triage/triage.ts';
 
 /** A row of a batch as it waits in the work ledger; `row` counts the upload's listings from 1. */
@@ -45,8 +45,16 @@ export type Assessor = {
     uploads?: readonly FreshCapture[],
   ): Promise<Answer>;
   /** Assesses a chunk of a batch. Repeating it, or doing it in two processes at once, changes nothing. */
-  assessChunk(work: { id: string; payload: unknown }): Promise<void>;
+  assessChunk(work: ChunkWork): Promise<void>;
+  /**
+   * Replaces a chunk that cannot be stored by one for each of its rows, so that one bad row never sinks the others.
+   *
+   * @returns false when it has one row
+   */
+  divideChunk(work: ChunkWork & { turn: number }): Promise<boolean>;
 };
+
+type ChunkWork = { id: string; payload: unknown };
 
 /** Takes back a transaction whose work another process has finished first. */
 class FinishedElsewhere extends Error {
@@ -126,6 +134,23 @@ export function createAssessor(deps: {
         return true;
       });
       if (finished) onAssessed(assessments);
+    },
+
+    async divideChunk({ id, payload, turn }) {
+      const { batchId, rows } = Chunk.parse(payload);
+      if (rows.length <= 1) return false;
+      await inTransaction(db, async (trx) => {
+        if (!(await finishWork(trx, id))) return;
+        const single = (row: ChunkRow) => ({
+          lane: 'assess',
+          key: `${id}:${row.row}`,
+          payload: { batchId, rows: [row] },
+          batchId,
+          turn,
+        });
+        await addWorks(trx, rows.map(single));
+      });
+      return true;
     },
   };
 }

@@ -47,10 +47,15 @@ export async function receiveBatch(
     const read = good.length + problems.length;
     if (read === 0) return;
     const workId = await inTransaction(deps.db, async (trx) => {
-      await addBatchRows(trx, batch.id, stored, { read, problems });
+      const turn = await addBatchRows(trx, batch.id, stored, { read, problems });
       if (good.length === 0) return null;
-      const payload = { batchId: batch.id, rows: good };
-      return await addWork(trx, { lane: 'assess', key: `${batch.id}:${stored}`, payload, batchId: batch.id });
+      return await addWork(trx, {
+        lane: 'assess',
+        key: `${batch.id}:${stored}`,
+        payload: { batchId: batch.id, rows: good },
+        batchId: batch.id,
+        turn,
+      });
     });
     if (workId !== null) await deps.ring([{ lane: 'assess', workId }]);
     stored += read;

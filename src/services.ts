@@ -8,7 +8,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { openPictureServices, type PictureServices } from './picture-services.ts';
 import { createBullmqQueue } from './queue/bullmq-queue.ts';
 import { createInProcessQueue } from './queue/in-process-queue.ts';
-import { type Bell, isLane, type JobQueue, lanes } from './queue/job-queue.ts';
+import { type Bell, type JobQueue, type Lane, lanes } from './queue/job-queue.ts';
 import { createRunner, type Runner, type WorkHandler } from './queue/runner.ts';
 import { createSoon } from './soon.ts';
 import { openStore, type Store } from './store/db.ts';
@@ -37,8 +37,10 @@ export type Services = {
 /** How often a chunk that fails is tried; waits double from a second, so the last try is about four minutes on. */
 const maxAttempts = 8;
 const reconcileEveryMs = 5_000;
-/** Bells of a lane rung at once for work that was just written down. */
-const bellsAtOnce = 200;
+/** Lanes whose work other work leaves behind. */
+const followingLanes: readonly Lane[] = ['capture', 'read', 'rescore'];
+/** Bells of a lane rung at once for such work: more than are answered until the next. */
+const bellsAtOnce = 50;
 
 /**
  * Builds everything once, in order. What was built before a failure is closed again.
@@ -80,13 +82,13 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       onAssessed: metrics.countAssessments,
     });
     undo.push(() => pictures.close());
-    const overdue = async (limit: number): Promise<Bell[]> => {
+    const overdue = async (limit: number, of: readonly Lane[] = lanes): Promise<Bell[]> => {
       const bells: Bell[] = [];
-      for (const lane of lanes)
-        for (const { id } of await overdueWork(store.db, lane, limit)) bells.push({ lane, workId: id });
+      for (const lane of of)
+        for (const workId of await overdueWork(store.db, lane, limit)) bells.push({ lane, workId });
       return bells;
     };
-    const ringSoon = createSoon(async () => queue.ring(await overdue(bellsAtOnce)), onError);
+    const ringSoon = createSoon(async () => queue.ring(await overdue(bellsAtOnce, followingLanes)), onError);
     undo.push(() => ringSoon.close());
     let runner: Runner | null = null;
     let upkeep: Upkeep | null = null;
@@ -127,12 +129,12 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
         runner = createRunner({
           queue,
           ledger: {
-            take: async (id, leaseMs) => {
-              const work = await takeWork(store.db, id, leaseMs);
-              return work === null || !isLane(work.lane) ? null : { ...work, lane: work.lane };
+            take: async (lane, leaseMs) => {
+              const work = await takeWork(store.db, lane, leaseMs);
+              return work === null ? null : { ...work, lane };
             },
-            renew: (id, leaseMs) => renewWork(store.db, id, leaseMs),
-            fail: (work, error, retryAt) => failWork(store.db, work.id, error, retryAt),
+            renew: (work, leaseMs) => renewWork(store.db, work, leaseMs),
+            fail: (work, error, retryMs) => failWork(store.db, work, error, retryMs),
             overdue,
           },
           handlers: {
@@ -142,6 +144,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
             rescore: pictures.handlers.rescore,
             upkeep: upkeepHandler(store),
           },
+          dividers: { assess: (work) => assessor.divideChunk(work) },
           maxAttempts,
           concurrency: {
             concurrency: config.work.concurrency,

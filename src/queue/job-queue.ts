@@ -13,12 +13,10 @@ export function byLane<T>(make: (lane: Lane) => T): Record<Lane, T> {
   };
 }
 
-/** Whether a word from the database names a lane of this version. */
-export function isLane(word: string): word is Lane {
-  return lanes.some((lane) => lane === word);
-}
-
-/** Says that a row of the work ledger waits. Its id is a UUID: BullMQ refuses plain numbers and colons. */
+/**
+ * Says that work of a lane waits. Which is taken is the ledger's to say; `workId`, a UUID (BullMQ refuses plain numbers and
+ * colons), only keeps the same bell from hanging there twice.
+ */
 export type Bell = { lane: Lane; workId: string };
 
 /** How many bells of a lane are answered at a time. */

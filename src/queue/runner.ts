@@ -2,22 +2,38 @@ import type { Logger } from 'pino';
 import type { Bell, Concurrency, JobQueue, Lane } from './job-queue.ts';
 
 /** Work that has been taken for this process. */
-type WorkRecord = { id: string; lane: Lane; payload: unknown; attempts: number };
+type WorkRecord = {
+  id: string;
+  lane: Lane;
+  payload: unknown;
+  /** This one included; */
+  attempts: number;
+  /** and of these, how many ended with neither success nor failure. */
+  abandoned: number;
+  turn: number;
+};
 
 /** The record that bells speak of; the store keeps it. */
 type WorkLedger = {
-  /** Takes pending, due work for `leaseMs`; null when it is done, failed, not due, or held by another. */
-  take(id: string, leaseMs: number): Promise<WorkRecord | null>;
-  /** Prolongs the lease; false when the work is no longer pending. */
-  renew(id: string, leaseMs: number): Promise<boolean>;
-  /** Puts work back until `retryAt`, or gives it up when that is null. */
-  fail(work: WorkRecord, error: string, retryAt: Date | null): Promise<void>;
+  /** Takes the work of a lane whose turn it is for `leaseMs`; null when none is pending, due and free. */
+  take(lane: Lane, leaseMs: number): Promise<WorkRecord | null>;
+  /** Prolongs the lease; false when the work is no longer this taker's. */
+  renew(work: WorkRecord, leaseMs: number): Promise<boolean>;
+  /** Puts work back for `retryMs`, or gives it up when that is null. */
+  fail(work: WorkRecord, error: string, retryMs: number | null): Promise<void>;
   /** Work that is pending, due and not held; at most `limit` of each lane. */
   overdue(limit: number): Promise<Bell[]>;
 };
 
 /** Does one piece of work and marks it done itself, in the transaction that holds its effects. */
 export type WorkHandler = (work: WorkRecord, signal: AbortSignal) => Promise<void>;
+
+/**
+ * Replaces work that fails again and again by smaller pieces, so that what is sound in it gets done.
+ *
+ * @returns false where it is one piece
+ */
+export type WorkDivider = (work: WorkRecord) => Promise<boolean>;
 
 /** Work that no retry can help is failed at once. */
 export class UnrecoverableError extends Error {
@@ -40,6 +56,7 @@ export type RunnerOptions = {
   queue: JobQueue;
   ledger: WorkLedger;
   handlers: Record<Lane, WorkHandler>;
+  dividers?: Partial<Record<Lane, WorkDivider>>;
   /** Tries of one piece of work before it is given up. */
   maxAttempts: number;
   /** Pieces of work at a time in this process. */
@@ -62,6 +79,8 @@ export type Runner = {
 const standardLeaseMs = 30_000;
 const firstRetryMs = 1_000;
 const longestRetryMs = 5 * 60_000;
+/** Attempts after which work is divided: whatever passes has most often passed by then. */
+const dividedAfter = 3;
 /** Enough to fill every process; the rest is rung for in the next turn. */
 const bellsPerReconcile = 1_000;
 
@@ -79,30 +98,53 @@ export function createRunner(options: RunnerOptions): Runner {
   let timer: NodeJS.Timeout | null = null;
   let reconciling: Promise<number> | null = null;
 
-  async function run(bell: Bell, signal: AbortSignal): Promise<void> {
-    const work = await ledger.take(bell.workId, leaseMs);
+  async function run({ lane }: Bell, signal: AbortSignal): Promise<void> {
+    const work = await ledger.take(lane, leaseMs);
     if (work === null) return;
+    if (work.abandoned >= options.maxAttempts) {
+      const error = `${work.abandoned} processes that took it ended before it was done`;
+      await putBack(work, new UnrecoverableError(error));
+      return;
+    }
     const renewal = setInterval(() => {
       ledger
-        .renew(work.id, leaseMs)
+        .renew(work, leaseMs)
         .catch((error: unknown) => log.warn({ err: error, workId: work.id }, 'lease not renewed'));
     }, leaseMs / 3);
     try {
-      await handlers[work.lane](work, signal);
+      await handlers[lane](work, signal);
     } catch (error) {
-      const putOffMs = error instanceof NotBeforeError ? error.afterMs : null;
-      const lost =
-        putOffMs === null && (error instanceof UnrecoverableError || work.attempts >= options.maxAttempts);
-      const waitMs = Math.max(retryDelayMs(work.attempts), putOffMs ?? 0);
-      const retryAt = lost ? null : new Date(Date.now() + waitMs);
-      const about = { workId: work.id, lane: work.lane, attempts: work.attempts, retryAt };
-      // A failure that was foreseen, such as a server that is away, is no fault of ours to be shown whole.
-      if (error instanceof NotBeforeError) log.info({ ...about, reason: error.message }, 'work put off');
-      else log.error({ err: error, ...about }, lost ? 'work given up' : 'work failed');
-      await ledger.fail(work, error instanceof Error ? error.message : String(error), retryAt);
+      await putBack(work, error);
     } finally {
       clearInterval(renewal);
     }
+  }
+
+  /** Has work tried again later, in pieces, or never, as its error asks for. */
+  async function putBack(work: WorkRecord, error: unknown): Promise<void> {
+    const putOffMs = error instanceof NotBeforeError ? error.afterMs : null;
+    const hopeless = error instanceof UnrecoverableError;
+    const about = { workId: work.id, lane: work.lane, attempts: work.attempts };
+    if (putOffMs === null && (hopeless || work.attempts >= dividedAfter) && (await divide(work))) {
+      log.error({ err: error, ...about }, 'work failed; its pieces are tried one by one');
+      return;
+    }
+    const lost = putOffMs === null && (hopeless || work.attempts >= options.maxAttempts);
+    const retryMs = lost ? null : Math.max(retryDelayMs(work.attempts), putOffMs ?? 0);
+    // A failure that was foreseen, such as a server that is away, is no fault of ours to be shown whole.
+    if (error instanceof NotBeforeError)
+      log.info({ ...about, retryMs, reason: error.message }, 'work put off');
+    else log.error({ err: error, ...about, retryMs }, lost ? 'work given up' : 'work failed');
+    await ledger.fail(work, error instanceof Error ? error.message : String(error), retryMs);
+  }
+
+  async function divide(work: WorkRecord): Promise<boolean> {
+    const divider = options.dividers?.[work.lane];
+    if (divider === undefined) return false;
+    return await divider(work).catch((error: unknown) => {
+      log.warn({ err: error, workId: work.id }, 'work could not be divided');
+      return false;
+    });
   }
 
   async function ringOverdue(): Promise<number> {

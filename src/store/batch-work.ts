@@ -32,7 +32,14 @@ async function cancelPending(trx: Db, batchId: string): Promise<void> {
 export async function retryBatch(db: Db, batchId: string): Promise<string[]> {
   const rows = await db
     .updateTable('work')
-    .set({ state: 'pending', attempts: 0, due_at: sql<Date>`now()`, error: null, finished_at: null })
+    .set({
+      state: 'pending',
+      attempts: 0,
+      abandoned: 0,
+      due_at: sql<Date>`now()`,
+      error: null,
+      finished_at: null,
+    })
     .where('batch_id', '=', batchId)
     .where('state', '=', 'failed')
     .returning('id')

@@ -79,8 +79,11 @@ export async function beginBatch(
 }
 
 /**
- * Counts rows that were read and keeps the bad ones, in the transaction that stores the good ones as work.
+ * Counts rows that were read and keeps the bad ones, in the transaction that stores the good ones as one piece of work.
  *
+ * @returns the turn of that work: one more than that of the batch's work before it, but not less than that of the work
+ * whose turn it is now. So batches that wait together are taken by turns, and a small one behind a huge one soon is done
+ * (start-time fair queueing, Goyal, Vin and Cheng 1996, with chunks of one size)
  * @param rowsBefore rows the caller believes were stored before these
  * @throws AppError BATCH_BUSY when another upload of the same batch stored rows meanwhile, or BATCH_CANCELLED
  */
@@ -89,19 +92,24 @@ export async function addBatchRows(
   batchId: string,
   rowsBefore: number,
   rows: { read: number; problems: readonly BatchProblem[] },
-): Promise<void> {
-  const result = await trx
+): Promise<number> {
+  const counted = await trx
     .updateTable('batch')
     .set((eb) => ({
       rows_read: eb('rows_read', '+', rows.read),
       rows_bad: eb('rows_bad', '+', rows.problems.length),
       state: 'receiving',
+      turn: sql<number>`greatest(1,
+        (select turn from work where lane = 'assess' and state = 'pending' and due_at <= now()
+          order by turn, due_at limit 1),
+        case when exists (select from work where batch_id = batch.id and state = 'pending') then turn + 1 end)`,
     }))
     .where('id', '=', batchId)
     .where('rows_read', '=', rowsBefore)
     .where('state', 'not in', ended)
+    .returning('turn')
     .executeTakeFirst();
-  if (result.numUpdatedRows === 0n) {
+  if (counted === undefined) {
     const batch = await trx
       .selectFrom('batch')
       .where('id', '=', batchId)
@@ -126,6 +134,7 @@ export async function addBatchRows(
     })),
     sql`on conflict (batch_id, row_number) do nothing`,
   );
+  return counted.turn;
 }
 
 /** Ends the upload: `received` when all of it came, `cut` when the sender went away before the end. */

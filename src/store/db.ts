@@ -74,6 +74,8 @@ function openPostgresStore(options: Extract<StoreOptions, { engine: 'postgres' }
     connectionString: options.url,
     max: options.poolSize,
     connectionTimeoutMillis: 10_000,
+    // A process that stands still in the middle of a transaction must not hold its locks for ever.
+    idle_in_transaction_session_timeout: 30_000,
     application_name: 'saring',
     types: { getTypeParser: typeParser },
   });

@@ -127,6 +127,8 @@ type BatchTable = {
   rows_bad: Generated<number>;
   rows_scored: Generated<number>;
   rows_flagged: Generated<number>;
+  /** The turn that its newest chunk got. */
+  turn: Generated<number>;
   created_at: DefaultTime;
   received_at: OptionalTime;
 };
@@ -160,6 +162,10 @@ type WorkTable = {
   payload: JSONColumnType<object>;
   state: 'pending' | 'done' | 'failed' | 'cancelled';
   attempts: Generated<number>;
+  /** Attempts whose process neither finished nor failed: it was killed, or stood still past its lease. */
+  abandoned: Generated<number>;
+  /** Of waiting work of a lane the lowest turn is taken first. */
+  turn: Generated<number>;
   due_at: DefaultTime;
   leased_until: OptionalTime;
   error: string | null;

@@ -253,7 +253,7 @@ describe.each([
       const work = await started.api.services.store.db
         .selectFrom('work')
         .where('batch_id', '=', batchId)
-        .select(['id', 'state', 'error'])
+        .select(['id', 'attempts', 'state', 'error'])
         .execute();
       expect(work.map(({ error }) => error)).toEqual(work.map(() => expect.stringContaining('broken')));
       return work;
@@ -315,8 +315,8 @@ describe.each([
     const mend = await breakScoring(0);
     const { body } = await upload(rows(300));
     const path = `/v1/batches/${body.id}`;
-    for (const { id, error } of await failedWork(String(body.id)))
-      await failWork(started.api.services.store.db, id, error ?? '', null);
+    for (const { error, ...work } of await failedWork(String(body.id)))
+      await failWork(started.api.services.store.db, work, error ?? '', null);
     await mend();
     expect((await ask('batch', 'GET', path)).json()).toMatchObject({
       done: true,

@@ -7,7 +7,13 @@ import { createBullmqQueue } from '../../src/queue/bullmq-queue.ts';
 import { createInProcessQueue } from '../../src/queue/in-process-queue.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
 import { byLane } from '../../src/queue/job-queue.ts';
-import { createRunner, retryDelayMs, UnrecoverableError, type WorkHandler } from '../../src/queue/runner.ts';
+import {
+  createRunner,
+  retryDelayMs,
+  UnrecoverableError,
+  type WorkDivider,
+  type WorkHandler,
+} from '../../src/queue/runner.ts';
 import type { Db } from '../../src/store/db.ts';
 import { addWork, failWork, finishWork, overdueWork, renewWork, takeWork } from '../../src/store/work.ts';
 import { startRedis } from '../servers/redis.ts';
@@ -15,21 +21,27 @@ import { openTestDatabase } from '../store/each-engine.ts';
 
 const log = pino({ level: 'silent' });
 
-function startRunner(db: Db, queue: JobQueue, handler: WorkHandler, maxAttempts = 3) {
+function startRunner(
+  db: Db,
+  queue: JobQueue,
+  handler: WorkHandler,
+  { maxAttempts = 3, divide }: { maxAttempts?: number; divide?: WorkDivider } = {},
+) {
   return createRunner({
     queue,
     ledger: {
-      take: async (id, leaseMs) => {
-        const work = await takeWork(db, id, leaseMs);
-        return work === null ? null : { ...work, lane: 'assess' };
+      take: async (lane, leaseMs) => {
+        const work = await takeWork(db, lane, leaseMs);
+        return work === null ? null : { ...work, lane };
       },
-      renew: (id, leaseMs) => renewWork(db, id, leaseMs),
+      renew: (work, leaseMs) => renewWork(db, work, leaseMs),
       // Retries are due at once here, so that the test need not wait for them.
-      fail: (work, error, retryAt) => failWork(db, work.id, error, retryAt === null ? null : new Date(0)),
+      fail: (work, error, retryMs) => failWork(db, work, error, retryMs === null ? null : 0),
       overdue: async (limit) =>
-        (await overdueWork(db, 'assess', limit)).map(({ id }) => ({ lane: 'assess', workId: id })),
+        (await overdueWork(db, 'assess', limit)).map((workId) => ({ lane: 'assess', workId })),
     },
     handlers: byLane(() => handler),
+    dividers: divide === undefined ? {} : { assess: divide },
     maxAttempts,
     concurrency: { concurrency: 4 },
     reconcileEveryMs: 50,
@@ -85,6 +97,37 @@ test('poison work is given up after its attempts, at once when no retry can help
     { error: 'hopeless', attempts: 1 },
     { error: 'poison', attempts: 3 },
   ]);
+  await runner.close();
+  await queue.close();
+});
+
+test('work that every taker leaves undone is divided, and what cannot be divided is given up', async () => {
+  const { store, remove } = await openTestDatabase();
+  onTestFinished(remove);
+  await addMany(store.db, 3);
+  await store.db
+    .updateTable('work')
+    .set({ abandoned: 2, leased_until: new Date(0) })
+    .where('key', 'in', ['k0', 'k1'])
+    .execute();
+  const queue = createInProcessQueue({ onError: () => undefined });
+  const finish = async ({ id }: { id: string }) => void (await finishWork(store.db, id));
+  const asked: string[] = [];
+  const runner = startRunner(store.db, queue, finish, {
+    divide: async (work) => {
+      asked.push(work.id);
+      if (asked.length > 1) return false;
+      await finish(work);
+      return true;
+    },
+  });
+  await runner.start();
+  await vi.waitFor(async () => expect(await states(store.db)).toEqual({ done: 2, failed: 1 }), 10_000);
+  expect(asked).toHaveLength(2);
+  const given = store.db.selectFrom('work').select('error').where('state', '=', 'failed');
+  expect(await given.executeTakeFirst()).toEqual({
+    error: '3 processes that took it ended before it was done',
+  });
   await runner.close();
   await queue.close();
 });

@@ -1,8 +1,8 @@
-import { sql } from 'kysely';
-import { expect, test } from 'vitest';
+import { type RawBuilder, sql } from 'kysely';
+import { expect, test, vi } from 'vitest';
 import { createApiKey, findApiKey, revokeApiKey } from '../../src/store/api-keys.ts';
 import { addBatchRows, beginBatch, endBatchUpload, findBatch } from '../../src/store/batches.ts';
-import { inTransaction } from '../../src/store/db.ts';
+import { type Db, inTransaction } from '../../src/store/db.ts';
 import { findAnswer, keepAnswer } from '../../src/store/idempotency.ts';
 import {
   addWork,
@@ -11,12 +11,14 @@ import {
   failWork,
   finishWork,
   overdueWork,
+  renewWork,
   takeWork,
 } from '../../src/store/work.ts';
 import { describeEachEngine } from './each-engine.ts';
 
-async function addOne(db: Parameters<typeof addWork>[0], key: string): Promise<string> {
-  const id = await addWork(db, { lane: 'assess', key, payload: { n: 1 } });
+/** Adds one piece of work to a lane that is its alone. */
+async function addOne(db: Db, lane: string): Promise<string> {
+  const id = await addWork(db, { lane, key: 'one', payload: { n: 1 } });
   if (id === null) throw new Error('the work stood there already');
   return id;
 }
@@ -25,14 +27,14 @@ describeEachEngine('work ledger', (getStore) => {
   test('work is added once for a key, taken by one, and finished once', async () => {
     const { db } = getStore();
     const id = await addOne(db, 'once');
-    expect(await addWork(db, { lane: 'assess', key: 'once', payload: {} })).toBeNull();
-    const takes = await Promise.all(Array.from({ length: 8 }, () => takeWork(db, id, 60_000)));
+    expect(await addWork(db, { lane: 'once', key: 'one', payload: {} })).toBeNull();
+    const takes = await Promise.all(Array.from({ length: 8 }, () => takeWork(db, 'once', 60_000)));
     expect(takes.filter((take) => take !== null)).toMatchObject([{ id, payload: { n: 1 }, attempts: 1 }]);
     const finishes = await Promise.all(
       Array.from({ length: 4 }, () => inTransaction(db, (trx) => finishWork(trx, id))),
     );
     expect(finishes.filter(Boolean)).toHaveLength(1);
-    expect(await takeWork(db, id, 60_000)).toBeNull();
+    expect(await takeWork(db, 'once', 60_000)).toBeNull();
   });
 
   test('a lane full of older work does not hide what waits in another', async () => {
@@ -42,7 +44,7 @@ describeEachEngine('work ledger', (getStore) => {
       Array.from({ length: 50 }, (_, n) => ({ lane: 'capture', key: `older ${n}`, payload: {} })),
     );
     const id = await addWork(db, { lane: 'rescore', key: 'newer', payload: {} });
-    expect(await overdueWork(db, 'rescore', 1)).toEqual([{ id, lane: 'rescore' }]);
+    expect(await overdueWork(db, 'rescore', 1)).toEqual([id]);
     expect(await overdueWork(db, 'capture', 20)).toHaveLength(20);
   });
 
@@ -66,30 +68,105 @@ describeEachEngine('work ledger', (getStore) => {
     expect(ids).toEqual(expect.arrayContaining([recent, waiting, ofBatch]));
   });
 
-  test('work whose holder died is overdue when the lease ends', async () => {
+  test('work whose holder died can be taken when the lease ends, which is counted', async () => {
     const { db } = getStore();
-    const id = await addOne(db, 'dead holder');
-    await takeWork(db, id, 60_000);
-    const isOverdue = async () => (await overdueWork(db, 'assess', 100)).some((work) => work.id === id);
-    expect(await isOverdue()).toBe(false);
-    await db
-      .updateTable('work')
-      .set({ leased_until: sql<Date>`now() - interval '1 second'` })
-      .where('id', '=', id)
-      .execute();
-    expect(await isOverdue()).toBe(true);
-    expect(await takeWork(db, id, 60_000)).toMatchObject({ attempts: 2 });
+    const lane = 'dead holder';
+    const id = await addOne(db, lane);
+    await takeWork(db, lane, 60_000);
+    expect(await overdueWork(db, lane, 100)).toEqual([]);
+    expect(await takeWork(db, lane, 60_000)).toBeNull();
+    await setTimes(db, id, { leased_until: sql`now() - interval '1 second'` });
+    expect(await overdueWork(db, lane, 100)).toEqual([id]);
+    expect(await takeWork(db, lane, 60_000)).toMatchObject({ attempts: 2, abandoned: 1 });
+  });
+
+  test('a clock that was an hour ahead for a while holds no work back', async () => {
+    const { db } = getStore();
+    const due = await addOne(db, 'written ahead');
+    await setTimes(db, due, {
+      created_at: sql`now() + interval '1 hour'`,
+      due_at: sql`now() + interval '1 hour'`,
+    });
+    expect(await takeWork(db, 'written ahead', 60_000)).toMatchObject({ id: due });
+    const leased = await addOne(db, 'taken ahead');
+    await takeWork(db, 'taken ahead', 60_000);
+    await setTimes(db, leased, { leased_until: sql`now() + interval '1 hour'` });
+    expect(await takeWork(db, 'taken ahead', 60_000)).toMatchObject({ id: leased });
   });
 
   test('failed work waits until its time, or for ever with its payload kept', async () => {
     const { db } = getStore();
     const id = await addOne(db, 'failing');
-    await takeWork(db, id, 60_000);
-    await failWork(db, id, 'disk full', new Date(Date.now() + 60_000));
-    expect(await takeWork(db, id, 60_000)).toBeNull();
-    await failWork(db, id, 'poison', null);
+    const taken = { id, attempts: 1 };
+    expect(await takeWork(db, 'failing', 60_000)).toMatchObject({ ...taken, abandoned: 0 });
+    await failWork(db, taken, 'disk full', 60_000);
+    expect(await takeWork(db, 'failing', 60_000)).toBeNull();
+    await failWork(db, taken, 'poison', null);
     const row = await db.selectFrom('work').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
     expect(row).toMatchObject({ state: 'failed', error: 'poison', payload: { n: 1 } });
+  });
+
+  test('who was too slow can neither prolong nor fail what another has taken since', async () => {
+    const { db } = getStore();
+    const id = await addOne(db, 'slow');
+    await takeWork(db, 'slow', 1);
+    const other = await vi.waitFor(async () => {
+      const taken = await takeWork(db, 'slow', 60_000);
+      expect(taken).not.toBeNull();
+      return taken;
+    });
+    expect(other).toMatchObject({ id, attempts: 2 });
+    expect(await renewWork(db, { id, attempts: 1 }, 60_000)).toBe(false);
+    await failWork(db, { id, attempts: 1 }, 'slow', null);
+    const row = await db.selectFrom('work').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+    expect(row).toMatchObject({ state: 'pending', error: null });
+    expect(await renewWork(db, { id, attempts: 2 }, 60_000)).toBe(true);
+  });
+});
+
+/** Sets times of a piece of work to what the database reckons. */
+async function setTimes(db: Db, id: string, times: Record<string, RawBuilder<unknown>>): Promise<void> {
+  const set = Object.entries(times).map(([column, time]) => sql`${sql.ref(column)} = ${time}`);
+  await sql`update work set ${sql.join(set)} where id = ${id}`.execute(db);
+}
+
+describeEachEngine('turns', (getStore) => {
+  test('a small batch behind a huge one has every second turn, and what somebody waits for comes first', async () => {
+    const { db } = getStore();
+    const begin = async (name: string) =>
+      (await beginBatch(db, { name, createdBy: null, idempotencyKey: null })).id;
+    const rowsOf = new Map<string, number>();
+    const send = async (batchId: string, chunks: number) => {
+      for (let n = 0; n < chunks; n += 1) {
+        const before = rowsOf.get(batchId) ?? 0;
+        const turn = await addBatchRows(db, batchId, before, { read: 1, problems: [] });
+        await addWork(db, { lane: 'assess', key: `${batchId} ${before}`, payload: {}, batchId, turn });
+        rowsOf.set(batchId, before + 1);
+      }
+    };
+    const take = async () => {
+      const work = await takeWork(db, 'assess', 60_000);
+      if (work === null) return null;
+      await finishWork(db, work.id);
+      const row = await db.selectFrom('work').selectAll().where('id', '=', work.id).executeTakeFirstOrThrow();
+      return row.batch_id;
+    };
+    const huge = await begin('huge');
+    await send(huge, 20);
+    for (let n = 0; n < 5; n += 1) expect(await take()).toBe(huge);
+    const small = await begin('small');
+    await send(small, 3);
+    await addWork(db, { lane: 'assess', key: 'urgent', payload: {} });
+    expect(await take()).toBeNull();
+    const order = [];
+    for (let n = 0; n < 6; n += 1) order.push(await take());
+    expect(order.filter((id) => id === small)).toHaveLength(3);
+    // A batch that had its share long ago is not made to wait for it by one that comes later.
+    for (let n = 0; n < 12; n += 1) expect(await take()).toBe(huge);
+    const late = await begin('late');
+    await send(late, 10);
+    await send(huge, 1);
+    expect(new Set([await take(), await take()])).toEqual(new Set([late, huge]));
   });
 });
 
