@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { Span } from '../domain/score.ts';
 import type { Db } from '../store/db.ts';
+import { unpackSpans } from '../store/spans.ts';
 
 /** Reviews by id, with the text of the very revision that was flagged. */
 const reviewRows = (db: Db, ids: readonly string[]) =>
@@ -78,7 +78,7 @@ function view(row: Row) {
         offered: row.offered,
         bulk: row.bulk,
       },
-      spans: row.spans as Span[], // Kysely widens a selected jsonb; the column only ever holds spans
+      spans: unpackSpans(row.spans),
       captures: row.captures,
       pictureMatches: row.picture_matches,
       modelVersion: row.model_version,

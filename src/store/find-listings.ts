@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Platform } from '../domain/listing.ts';
 import type { Verdict } from '../domain/policy.ts';
-import type { Span } from '../domain/score.ts';
 import type { Db } from './db.ts';
+import { unpackSpans } from './spans.ts';
 
 /** Which listings to give; a filter that is absent lets all through. */
 export type ListingFilter = {
@@ -82,7 +82,7 @@ function stored(row: Row) {
         offered: row.offered,
         bulk: row.bulk,
       },
-      spans: row.spans as Span[], // Kysely widens a selected jsonb; the column only ever holds spans
+      spans: unpackSpans(row.spans),
       captures: row.captures,
       pictureMatches: row.picture_matches,
       modelVersion: row.model_version,

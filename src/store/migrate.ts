@@ -5,15 +5,17 @@ import { batchRowNumbers } from './migrations/0002-batch-row-numbers.ts';
 import { pictures } from './migrations/0003-pictures.ts';
 import { cancelledBatches } from './migrations/0004-cancelled-batches.ts';
 import { turns } from './migrations/0005-turns.ts';
+import { packedSpans } from './migrations/0008-packed-spans.ts';
 import type { Tables } from './schema.ts';
 
 /** Every migration in order; a landed one is never changed, only followed by another. */
-const migrations = {
+export const migrations = {
   '0001-first-tables': firstTables,
   '0002-batch-row-numbers': batchRowNumbers,
   '0003-pictures': pictures,
   '0004-cancelled-batches': cancelledBatches,
   '0005-turns': turns,
+  '0008-packed-spans': packedSpans,
 };
 
 /**

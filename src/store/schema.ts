@@ -5,7 +5,7 @@ import type { CaptureStanding, PictureMatch, PictureState } from '../domain/pict
 import type { Verdict } from '../domain/policy.ts';
 import type { Outcome } from '../domain/review.ts';
 import type { Role } from '../domain/role.ts';
-import type { Span } from '../domain/score.ts';
+import type { PackedSpans } from './spans.ts';
 
 type Time = ColumnType<Date, Date | string, Date | string>;
 type OptionalTime = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
@@ -53,7 +53,7 @@ type AssessmentTable = {
   imported: number;
   offered: number;
   bulk: number;
-  spans: JSONColumnType<Span[]>;
+  spans: ColumnType<PackedSpans, string, string>;
   verdict: Verdict;
   priority: number;
   /** Frozen copies whose text was scored too, by SHA-256; empty for a scoring of the listing's text alone. */
