@@ -15,6 +15,7 @@ import { authenticate } from './authenticate.ts';
 import { answerProblems } from './problems.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { captureRoutes } from './routes/captures.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { listingRoutes } from './routes/listings.ts';
 import { modelRoutes } from './routes/models.ts';
@@ -117,6 +118,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
     await guarded.register(captureRoutes(services));
     await guarded.register(reviewRoutes(services));
     await guarded.register(batchRoutes(services));
+    await guarded.register(deadLetterRoutes(services));
     await guarded.register(modelRoutes(services));
     await guarded.register(keyRoutes(services));
   });

@@ -6,6 +6,7 @@ import { type Config, readConfig } from '../config.ts';
 import { AppError } from '../domain/app-error.ts';
 import { Role, roles } from '../domain/role.ts';
 import { addBatchCommands } from './batch-commands.ts';
+import { addDeadLetterCommands } from './dead-letter-commands.ts';
 import type { EvaluateChoices } from './evaluate-model.ts';
 import { say, tell } from './say.ts';
 import { resultFormats } from './score-rows.ts';
@@ -104,6 +105,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       const { formatQueue, listQueue } = await import('./reviews.ts');
       say(formatQueue(await listQueue(options, config(), serviceOf(options))));
     });
+
+  addDeadLetterCommands(program);
 
   program
     .command('train')

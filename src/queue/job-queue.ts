@@ -13,6 +13,11 @@ export function byLane<T>(make: (lane: Lane) => T): Record<Lane, T> {
   };
 }
 
+/** Whether a word from the database names a lane of this version. */
+export function isLane(word: string): word is Lane {
+  return lanes.some((lane) => lane === word);
+}
+
 /**
  * Says that work of a lane waits. Which is taken is the ledger's to say; `workId`, a UUID (BullMQ refuses plain numbers and
  * colons), only keeps the same bell from hanging there twice.

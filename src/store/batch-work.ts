@@ -23,26 +23,3 @@ async function cancelPending(trx: Db, batchId: string): Promise<void> {
     .where('state', '=', 'pending')
     .execute();
 }
-
-/**
- * Takes up the chunks of a batch again that were given up, each with all its tries.
- *
- * @returns ids of their work
- */
-export async function retryBatch(db: Db, batchId: string): Promise<string[]> {
-  const rows = await db
-    .updateTable('work')
-    .set({
-      state: 'pending',
-      attempts: 0,
-      abandoned: 0,
-      due_at: sql<Date>`now()`,
-      error: null,
-      finished_at: null,
-    })
-    .where('batch_id', '=', batchId)
-    .where('state', '=', 'failed')
-    .returning('id')
-    .execute();
-  return rows.map(({ id }) => id);
-}

@@ -7,8 +7,9 @@ import { readListings } from '../../intake/read-listings.ts';
 import { receiveBatch } from '../../receive-batch.ts';
 import type { Services } from '../../services.ts';
 import { readBatchResults } from '../../store/batch-results.ts';
-import { cancelBatch, retryBatch } from '../../store/batch-work.ts';
+import { cancelBatch } from '../../store/batch-work.ts';
 import { type Batch, findBatch, refuseCancelled } from '../../store/batches.ts';
+import { retryDeadLetters } from '../../store/dead-letters.ts';
 import { requireKey } from '../authenticate.ts';
 import { drainBody, readBatchBody } from '../batch-body.ts';
 import { batchEvents } from '../batch-events.ts';
@@ -195,8 +196,8 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
       async (request) => {
         const { id, state } = await requireBatch(request.params.id);
         refuseCancelled(state);
-        const again = await retryBatch(store.db, id);
-        await ring(again.map((workId) => ({ lane: 'assess', workId })));
+        const again = await retryDeadLetters(store.db, { batchId: id });
+        await ring(again.map(({ workId }) => ({ lane: 'assess', workId })));
         return viewBatch(await requireBatch(id));
       },
     );

@@ -6,10 +6,11 @@ const statements = [
   'alter table batch add column turn integer not null default 0',
   'drop index work_pending',
   `create index work_pending on work (lane, turn, due_at) where state = 'pending'`,
+  `create index work_failed on work (id) where state = 'failed'`,
   `create index work_batch_pending on work (batch_id) where state = 'pending'`,
 ];
 
-/** Says in which order waiting work is taken, so that batches share the workers, and how often a taker of it ended. */
+/** Says in which order waiting work is taken, so that batches share the workers, and how often a taker of it ended; finds work that was given up. */
 export const turns = {
   async up(db: Kysely<unknown>): Promise<void> {
     for (const statement of statements) await sql.raw(statement).execute(db);
