@@ -12,7 +12,7 @@ import { addPictures, addUpload, withCaptures } from './store/pictures.ts';
 import { addRescore } from './store/rescores.ts';
 import { saveListings } from './store/save-listings.ts';
 import type { AssessedListing, SavedListing } from './store/saved-listing.ts';
-import { addWorks, finishWork } from './store/work.ts';
+import { addWorks, finishWork, laterTurn } from './store/work.ts';
 import { assess } from './triage/triage.ts';
 
 /** A row of a batch as it waits in the work ledger; `row` counts the upload's listings from 1. */
@@ -92,7 +92,7 @@ export function createAssessor(deps: {
       const assessment = await assessText(listing.text);
       try {
         return await inTransaction(db, async (trx) => {
-          const [saved] = await saveAndQueue(trx, [{ listing, assessment }], pictures);
+          const [saved] = await saveAndQueue(trx, [{ listing, assessment }], { pictures, turn: 0 });
           if (saved !== undefined) await keepUploads(trx, saved, uploads);
           const stored = saved === undefined ? null : await findListing(trx, saved.listingId);
           if (saved === undefined || stored === null)
@@ -123,7 +123,7 @@ export function createAssessor(deps: {
       const finished = await inTransaction(db, async (trx) => {
         // First of all: this takes the row's lock, so that a second process waits here and then finds it done.
         if (!(await finishWork(trx, work.id))) return false;
-        const saved = await saveAndQueue(trx, inputs, pictures);
+        const saved = await saveAndQueue(trx, inputs, { pictures, turn: laterTurn });
         const items = rows.flatMap(({ row, line, id }, index) => {
           const result = saved[index];
           return result === undefined
@@ -158,7 +158,7 @@ export function createAssessor(deps: {
 /** Joins pictures that came with a listing to it. */
 async function keepUploads(trx: Db, saved: SavedListing, uploads: readonly FreshCapture[]): Promise<void> {
   for (const upload of uploads) {
-    await keepCapture(trx, upload);
+    await keepCapture(trx, upload, 0);
     await addUpload(trx, saved.listingId, upload.sha256);
     await addRescore(trx, `upload:${saved.assessmentId}:${upload.sha256}`, { listingId: saved.listingId });
   }
@@ -168,7 +168,7 @@ async function keepUploads(trx: Db, saved: SavedListing, uploads: readonly Fresh
 async function saveAndQueue(
   trx: Db,
   inputs: readonly AssessedListing[],
-  pictures: boolean,
+  { pictures, turn }: { pictures: boolean; turn: number },
 ): Promise<SavedListing[]> {
   const saved = await saveListings(trx, inputs);
   if (pictures) {
@@ -176,7 +176,7 @@ async function saveAndQueue(
       listingId,
       urls: inputs[index]?.listing.imageUrls ?? [],
     }));
-    await addPictures(trx, shown);
+    await addPictures(trx, shown, turn);
     // A new text was scored alone; pictures that are known already are to speak again.
     const known = saved.filter(({ created }) => !created);
     const captured = await withCaptures(
@@ -184,7 +184,7 @@ async function saveAndQueue(
       known.map(({ listingId }) => listingId),
     );
     for (const { listingId, assessmentId } of known)
-      if (captured.has(listingId)) await addRescore(trx, `text:${assessmentId}`, { listingId });
+      if (captured.has(listingId)) await addRescore(trx, `text:${assessmentId}`, { listingId }, turn);
   }
   // Of a post that stands in the input twice only the last saving is in force.
   const flags = new Map<string, SavedListing>();

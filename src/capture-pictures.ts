@@ -48,9 +48,10 @@ export async function freeze(
 }
 
 /** Writes a frozen copy down, with the work of reading its text, in the caller's transaction. */
-export async function keepCapture(trx: Db, capture: FreshCapture): Promise<void> {
+export async function keepCapture(trx: Db, capture: FreshCapture, turn: number): Promise<void> {
   await addCapture(trx, capture);
-  await addWorks(trx, [{ lane: 'read', key: capture.sha256, payload: { sha256: capture.sha256 } }]);
+  const { sha256 } = capture;
+  await addWorks(trx, [{ lane: 'read', key: sha256, payload: { sha256 }, turn }]);
 }
 
 /**
@@ -79,9 +80,10 @@ export function captureHandler(deps: {
       const capture = await freeze(fetched, { captures, hash });
       await inTransaction(db, async (trx) => {
         if (!(await finishWork(trx, work.id))) return;
-        await keepCapture(trx, capture);
+        await keepCapture(trx, capture, work.turn);
         await markCaptured(trx, pictureId, capture.sha256, fetched);
-        await addRescore(trx, `${pictureId}:${capture.sha256}`, { listingId: picture.listingId });
+        const { listingId } = picture;
+        await addRescore(trx, `${pictureId}:${capture.sha256}`, { listingId }, work.turn);
       });
     } catch (error) {
       const last = work.attempts >= maxAttempts;

@@ -38,7 +38,8 @@ export function readHandler(deps: {
     await inTransaction(db, async (trx) => {
       if (!(await finishWork(trx, work.id))) return;
       await keepText(trx, sha256, read);
-      if ('text' in read && read.text !== '') await addRescore(trx, `read:${sha256}`, { showing: sha256 });
+      if ('text' in read && read.text !== '')
+        await addRescore(trx, `read:${sha256}`, { showing: sha256 }, work.turn);
     });
   };
 }

@@ -24,6 +24,7 @@ export type PictureSource = {
 export async function addPictures(
   trx: Db,
   listings: readonly { listingId: string; urls: readonly string[] }[],
+  turn: number,
 ): Promise<void> {
   const rows = listings.flatMap(({ listingId, urls }) =>
     [...new Set(urls)].map((url) => ({
@@ -41,7 +42,7 @@ export async function addPictures(
   );
   await addWorks(
     trx,
-    added.map(({ id }) => ({ lane: 'capture', key: id, payload: { pictureId: id } })),
+    added.map(({ id }) => ({ lane: 'capture', key: id, payload: { pictureId: id }, turn })),
   );
 }
 

@@ -14,7 +14,11 @@ export const Rescore = z.union([
 ]);
 export type Rescore = z.infer<typeof Rescore>;
 
-/** Asks for listings to be scored once more, in the caller's transaction; the same key asks only once. */
-export async function addRescore(trx: Db, key: string, rescore: Rescore): Promise<void> {
-  await addWorks(trx, [{ lane: 'rescore', key, payload: rescore }]);
+/**
+ * Asks for listings to be scored once more, in the caller's transaction; the same key asks only once.
+ *
+ * @param turn of the work, as NewWork has it
+ */
+export async function addRescore(trx: Db, key: string, rescore: Rescore, turn = 0): Promise<void> {
+  await addWorks(trx, [{ lane: 'rescore', key, payload: rescore, turn }]);
 }

@@ -14,6 +14,9 @@ export type Work = {
   turn: number;
 };
 
+/** The turn of what a batch's work leaves behind, such as its pictures: after everything that somebody waits for. */
+export const laterTurn = 1;
+
 /**
  * Work to be written down. `turn` says when it is taken: of waiting work of a lane the lowest is first. 0, unless said
  * otherwise, is for what somebody waits for; the work of batches has higher ones.

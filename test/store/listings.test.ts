@@ -31,7 +31,7 @@ describeEachEngine('listings', (getStore) => {
       listingId,
       urls: Array.from({ length: 50 }, (_, n) => `https://pictures.example/${listingId}/${n}`),
     }));
-    await inTransaction(db, (trx) => addPictures(trx, shown));
+    await inTransaction(db, (trx) => addPictures(trx, shown, 0));
     const ids = saved.map(({ listingId }) => listingId);
     const pictures = await db.selectFrom('picture').where('listing_id', 'in', ids).select('id').execute();
     expect(pictures).toHaveLength(10_000);
