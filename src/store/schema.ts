@@ -27,6 +27,8 @@ type ListingTable = {
   assessment_id: string | null;
   verdict: Verdict | null;
   probability: number | null;
+  /** Texts like the present one; null where it has too few words to tell. */
+  duplicate_group_id: ColumnType<string | null, string | null | undefined, string | null>;
   created_at: DefaultTime;
   updated_at: DefaultTime;
 };
