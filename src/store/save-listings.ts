@@ -4,8 +4,8 @@ import type { Listing } from '../domain/listing.ts';
 import type { Verdict } from '../domain/policy.ts';
 import type { Db } from './db.ts';
 
-/** A listing with the assessment of its text. */
-export type AssessedListing = { listing: Listing; assessment: Assessment };
+/** A listing with the assessment of its text, and the group of texts like it where there is one. */
+export type AssessedListing = { listing: Listing; assessment: Assessment; duplicateGroupId: string | null };
 
 /** What became of an assessed listing in the store. */
 export type SavedListing = {
@@ -29,6 +29,7 @@ type Known = {
   image_urls: string[];
   posted_at: Date | null;
   revision: number;
+  duplicate_group_id: string | null;
   assessment: {
     id: string;
     revision: number;
@@ -117,7 +118,7 @@ async function lockKnown(trx: Db, inputs: readonly AssessedListing[]): Promise<M
       'listing.seller',
       'listing.text',
     ])
-    .select(['listing.image_urls', 'listing.posted_at', 'listing.revision'])
+    .select(['listing.image_urls', 'listing.posted_at', 'listing.revision', 'listing.duplicate_group_id'])
     .select([
       'assessment.id as assessment_id',
       'assessment.revision as assessed_revision',
@@ -179,6 +180,7 @@ async function insertFresh(
         assessment_id: assessmentId,
         verdict: input.assessment.verdict,
         probability: input.assessment.probability,
+        duplicate_group_id: input.duplicateGroupId,
       })),
     )
     .onConflict((conflict) => conflict.columns(['platform', 'post_id']).doNothing())
@@ -229,7 +231,12 @@ async function update(trx: Db, known: Known, input: AssessedListing): Promise<Sa
   if (!stands)
     await insertAssessments(trx, [{ id: assessmentId, listingId: known.id, revision, assessment }]);
   const verdict = stands ? held.verdict : assessment.verdict;
-  if (textChanged || !stands || brings(known, listing)) {
+  // An unchanged text stays where it is, since groups made in the meantime may be nearer to it.
+  const duplicateGroupId = textChanged
+    ? input.duplicateGroupId
+    : (known.duplicate_group_id ?? input.duplicateGroupId);
+  const regrouped = duplicateGroupId !== known.duplicate_group_id;
+  if (textChanged || !stands || regrouped || brings(known, listing)) {
     await trx
       .updateTable('listing')
       .set({
@@ -242,6 +249,7 @@ async function update(trx: Db, known: Known, input: AssessedListing): Promise<Sa
         revision,
         assessment_id: assessmentId,
         verdict,
+        duplicate_group_id: duplicateGroupId,
         ...(stands ? {} : { probability: assessment.probability }),
         updated_at: new Date(),
       })
