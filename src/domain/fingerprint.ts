@@ -4,7 +4,7 @@ export type Fingerprint = {
   exact: bigint;
   /** `bandCount` keys of 64 bits, signed: texts that resemble each other most likely share one. */
   bands: readonly bigint[];
-  /** The `sketchSize` smallest hashes of the text's words and pairs of words, ascending; all, where there are fewer. */
+  /** The `sketchSize` smallest hashes of the text's words, ascending; all, where there are fewer. */
   sketch: Uint32Array;
 };
 
@@ -12,12 +12,12 @@ export const bandCount = 5;
 export const sketchSize = 64;
 
 /** Texts at least this much alike are one group; chosen on the corpus' validation authors (scripts/measure-duplicates.ts). */
-export const leastResemblance = 0.6;
+export const leastResemblance = 0.7;
 
 /**
- * How much of two texts' words and pairs of words is common to both, 0 to 1: their Jaccard index, exact where together
- * they have at most `sketchSize` and estimated by the smallest ones otherwise (Broder, "On the resemblance and
- * containment of documents", 1997; standard error at most 0.063).
+ * How much of two texts' words is common to both, 0 to 1: their Jaccard index, exact where together they have at most
+ * `sketchSize` and estimated by the smallest ones otherwise (Broder, "On the resemblance and containment of documents",
+ * 1997; standard error at most 0.063).
  */
 export function resemblance(one: Uint32Array, other: Uint32Array): number {
   let common = 0;

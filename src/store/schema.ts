@@ -74,6 +74,9 @@ type ReviewTable = {
   state: ColumnType<'waiting' | 'decided', 'waiting', 'waiting' | 'decided'>;
   priority: number;
   created_at: DefaultTime;
+  /** Texts like the flagged one. Of their waiting reviews one is in front and can be claimed; the others are behind it. */
+  duplicate_group_id: string | null;
+  behind: ColumnType<boolean, boolean | undefined, boolean>;
   /** The reviewer's API key while a claim lasts. */
   claimed_by: string | null;
   /** Fencing token: grows with every claim, and with everything that ends one. */
@@ -93,6 +96,8 @@ type DecisionTable = {
   elements: JSONColumnType<Element[]>;
   reason: string;
   claim_token: number;
+  /** The same for all that one call decided: the id of the decision on the review that was claimed. */
+  call_id: string;
   decided_at: DefaultTime;
   undone_at: OptionalTime;
 };
