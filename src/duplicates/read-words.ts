@@ -10,6 +10,8 @@ const leastLength = 2;
 /** Words that only say that a number beside them is money. */
 const moneyWords = ['rp', 'idr', 'rb', 'rbu', 'ribu', 'rebu', 'jt', 'juta', 'perak'];
 const longestMoneyWord = 5;
+/** Units that the reader looks at beyond the one in hand. */
+const lookahead = 2;
 
 const sign = { at: 0x40, dot: 0x2e, colon: 0x3a, slash: 0x2f, underscore: 0x5f } as const;
 
@@ -25,12 +27,13 @@ export function createWordReader(): (text: string) => Words {
   let bytes = Buffer.from(units.buffer);
   let hashes = new Uint32Array(firstCapacity);
   return (text) => {
-    if (text.length > units.length) {
-      units = new Uint16Array(2 * text.length);
+    if (text.length + lookahead > units.length) {
+      units = new Uint16Array(2 * text.length + lookahead);
       bytes = Buffer.from(units.buffer);
       hashes = new Uint32Array(2 * text.length);
     }
     bytes.write(text, 'utf16le');
+    units.fill(0, text.length, text.length + lookahead);
     return { count: readUnits(units, text.length, hashes, table, money), hashes };
   };
 }
@@ -111,7 +114,7 @@ function readUnits(
       countAtSpace = count;
       dotted = false;
     } else if (unit === sign.dot) {
-      dotted ||= wordLength > 0 && classes[units[at + 1] ?? 0] === unitClass.letter && at + 1 < length;
+      dotted ||= wordLength > 0 && classAt(units, at + 1, table) === unitClass.letter;
     } else if (unit === sign.slash && wordLength > 0 && dotted) {
       skipping = true; // wa.me/…, shopee.co.id/…
     } else if (unit === sign.colon && units[at + 1] === sign.slash && units[at + 2] === sign.slash) {

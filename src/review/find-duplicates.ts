@@ -23,7 +23,7 @@ export type Duplicates = {
 };
 
 /** A post whose text is like the review's. */
-export type Duplicate = {
+type Duplicate = {
   reviewId: string;
   revision: number;
   listingId: string;
@@ -42,7 +42,8 @@ export async function findDuplicates(
 ): Promise<Map<string, Duplicates>> {
   if (reviews.length === 0) return new Map();
   const groups = await countGroups(db, [...new Set(reviews.map(({ groupId }) => groupId))]);
-  const shown = mostShown === 0 ? new Map() : await findWaiting(db, reviews, mostShown);
+  const noneShown = new Map<string, Duplicate[]>();
+  const shown = mostShown === 0 ? noneShown : await findWaiting(db, reviews, mostShown);
   return new Map(
     reviews.map(({ id, groupId }) => {
       const counts = groups.get(groupId) ?? { waiting: 0, decided: noDecisions() };
