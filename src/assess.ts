@@ -3,9 +3,11 @@ import { type FreshCapture, keepCapture } from './capture-pictures.ts';
 import type { Classifier } from './classifier/classifier.ts';
 import type { Assessment } from './domain/assessment.ts';
 import { Listing } from './domain/listing.ts';
+import { createFingerprinter } from './duplicates/fingerprint-text.ts';
 import { enqueueFlags } from './review/enqueue-flags.ts';
 import { addBatchItems } from './store/batches.ts';
 import { type Db, inTransaction } from './store/db.ts';
+import { findOrMakeGroups } from './store/duplicate-groups.ts';
 import { findListing, type StoredListing } from './store/find-listings.ts';
 import { type Answer, findAnswer, keepAnswer, type RepeatableRequest } from './store/idempotency.ts';
 import { addPictures, addUpload, withCaptures } from './store/pictures.ts';
@@ -69,6 +71,7 @@ export function createAssessor(deps: {
   onAssessed(assessments: readonly Assessment[]): void;
 }): Assessor {
   const { db, classifier, pictures, onAssessed } = deps;
+  const fingerprint = createFingerprinter();
 
   function assessTexts(texts: readonly string[], options: { spans: boolean }): Assessment[] {
     return classifier.scoreMany(texts, options).map((score) => assess(score, classifier.policy));
@@ -78,6 +81,11 @@ export function createAssessor(deps: {
     const assessment = assess(await classifier.score(text), classifier.policy);
     onAssessed([assessment]);
     return assessment;
+  }
+
+  /** The texts' groups of near-duplicates; new ones are written at once, outside any transaction. */
+  async function groupsOf(texts: readonly string[]): Promise<(string | null)[]> {
+    return await findOrMakeGroups(db, texts.map(fingerprint));
   }
 
   return {
@@ -90,9 +98,13 @@ export function createAssessor(deps: {
         if (before !== null) return before;
       }
       const assessment = await assessText(listing.text);
+      const [duplicateGroupId = null] = await groupsOf([listing.text]);
       try {
         return await inTransaction(db, async (trx) => {
-          const [saved] = await saveAndQueue(trx, [{ listing, assessment }], { pictures, turn: 0 });
+          const [saved] = await saveAndQueue(trx, [{ listing, assessment, duplicateGroupId }], {
+            pictures,
+            turn: 0,
+          });
           if (saved !== undefined) await keepUploads(trx, saved, uploads);
           const stored = saved === undefined ? null : await findListing(trx, saved.listingId);
           if (saved === undefined || stored === null)
@@ -111,14 +123,13 @@ export function createAssessor(deps: {
 
     async assessChunk(work) {
       const { batchId, rows } = Chunk.parse(work.payload);
-      const assessments = assessTexts(
-        rows.map((row) => row.listing.text),
-        { spans: true },
-      );
+      const texts = rows.map((row) => row.listing.text);
+      const assessments = assessTexts(texts, { spans: true });
+      const groups = await groupsOf(texts);
       const inputs = rows.map((row, index) => {
         const assessment = assessments[index];
         if (assessment === undefined) throw new Error('the classifier gave fewer scores than texts');
-        return { listing: row.listing, assessment };
+        return { listing: row.listing, assessment, duplicateGroupId: groups[index] ?? null };
       });
       const finished = await inTransaction(db, async (trx) => {
         // First of all: this takes the row's lock, so that a second process waits here and then finds it done.

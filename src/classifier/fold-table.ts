@@ -1,4 +1,4 @@
-import { type FoldedCharacter, fold } from './fold-character.ts';
+import { type FoldedCharacter, fold } from '../domain/fold-character.ts';
 import { leet } from './piece-word.ts';
 
 /** Code points outside the common ones whose folding is remembered; more than any honest corpus has. */

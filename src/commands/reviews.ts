@@ -11,6 +11,7 @@ const Listed = z.object({
   createdAt: z.union([z.string(), z.date()]),
   listing: z.object({ platform: z.string(), seller: z.string().nullable(), text: z.string() }),
   assessment: z.object({ probability: z.number() }),
+  duplicates: z.object({ waiting: z.number() }).nullable(),
 });
 type Listed = z.infer<typeof Listed>;
 
@@ -33,16 +34,17 @@ export async function listQueue(
   }
 }
 
-/** The queue as a table for a terminal. */
+/** The queue as a table for a terminal; `alike` counts what waits of a row's near-duplicates, itself included. */
 export function formatQueue(reviews: readonly Listed[]): string {
   if (reviews.length === 0) return 'The queue is empty.';
-  const rows = reviews.map(({ id, priority, listing, assessment }) => [
+  const rows = reviews.map(({ id, priority, listing, assessment, duplicates }) => [
     id,
     priority.toFixed(2),
     assessment.probability.toFixed(2),
+    duplicates === null ? '–' : `${duplicates.waiting}`,
     listing.platform,
     oneLine(listing.seller ?? '–', 18),
     oneLine(listing.text, 60),
   ]);
-  return formatTable(['review', 'priority', 'probability', 'platform', 'seller', 'text'], rows);
+  return formatTable(['review', 'priority', 'probability', 'alike', 'platform', 'seller', 'text'], rows);
 }

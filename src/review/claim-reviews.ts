@@ -1,11 +1,14 @@
 import { sql } from 'kysely';
 import { type Db, inTransaction } from '../store/db.ts';
+import { mostDuplicatesShown } from './find-duplicates.ts';
 import { type ClaimedReview, findReviews, isClaimed } from './review-view.ts';
 
 /**
  * Gives a reviewer the next waiting reviews: highest priority first, then oldest. A claim is a lease: it ends at
  * `claim.expiresAt` unless renewed, and then the review can be claimed again. Every claim has a greater token than
  * the one before, and only the newest token counts (Kleppmann, "How to do distributed locking": fencing tokens).
+ *
+ * Of near-duplicates one review is given, and shows the others.
  *
  * Reviewers who claim at the same moment skip each other's rows instead of waiting.
  *
@@ -20,6 +23,7 @@ export async function claimReviews(
     const next = await trx
       .selectFrom('review')
       .where('state', '=', 'waiting')
+      .where((eb) => eb.not('behind'))
       .where((eb) =>
         eb.or([
           eb('claim_expires_at', 'is', null),
@@ -56,7 +60,7 @@ export async function claimReviews(
       }))
       .where('id', 'in', ids)
       .execute();
-    return (await findReviews(trx, ids)).filter(isClaimed);
+    return (await findReviews(trx, ids, { duplicates: mostDuplicatesShown })).filter(isClaimed);
   });
 }
 

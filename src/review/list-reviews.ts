@@ -4,7 +4,8 @@ import type { Db } from '../store/db.ts';
 import { findReviews, type Review } from './review-view.ts';
 
 /**
- * Waiting reviews in the order in which they will be claimed, or decided ones with the newest first.
+ * Waiting reviews in the order in which they will be claimed, or decided ones with the newest first. Of waiting
+ * near-duplicates only the one in front is listed.
  *
  * @param limit most reviews to give
  */
@@ -12,7 +13,12 @@ export async function listReviews(db: Db, state: 'waiting' | 'decided', limit: n
   const rows = await db
     .selectFrom('review')
     .where('state', '=', state)
-    .$if(state === 'waiting', (query) => query.orderBy('priority', 'desc').orderBy('id'))
+    .$if(state === 'waiting', (query) =>
+      query
+        .where((eb) => eb.not('behind'))
+        .orderBy('priority', 'desc')
+        .orderBy('id'),
+    )
     .$if(state === 'decided', (query) => query.orderBy('id', 'desc'))
     .limit(limit)
     .select('id')
@@ -20,12 +26,15 @@ export async function listReviews(db: Db, state: 'waiting' | 'decided', limit: n
   return await findReviews(
     db,
     rows.map(({ id }) => id),
+    { duplicates: 0 },
   );
 }
 
 /** How full the queue is. */
 export type QueueStats = {
   waiting: number;
+  /** What reviewers have before them: near-duplicates that wait count once. */
+  cards: number;
   /** Of the waiting ones, those with a live claim. */
   claimed: number;
   oldestWaitingSeconds: number | null;
@@ -40,6 +49,7 @@ export async function queueStats(db: Db): Promise<QueueStats> {
     .where('state', '=', 'waiting')
     .select([
       sql<number>`count(*)::int`.as('waiting'),
+      sql<number>`count(*) filter (where not behind)::int`.as('cards'),
       sql<number>`count(*) filter (where claim_expires_at > now())::int`.as('claimed'),
       sql<number | null>`extract(epoch from now() - min(created_at))::float8`.as('oldest'),
     ])
@@ -52,5 +62,6 @@ export async function queueStats(db: Db): Promise<QueueStats> {
     .execute();
   const decided = { confirmed: 0, dismissed: 0, escalated: 0 };
   for (const { outcome, count } of rows) decided[outcome] = count;
-  return { waiting: queue.waiting, claimed: queue.claimed, oldestWaitingSeconds: queue.oldest, decided };
+  const { waiting, cards, claimed, oldest } = queue;
+  return { waiting, cards, claimed, oldestWaitingSeconds: oldest, decided };
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../store/db.ts';
 import { unpackSpans } from '../store/spans.ts';
+import { type Duplicates, findDuplicates } from './find-duplicates.ts';
 
 /** Reviews by id, with the text of the very revision that was flagged. */
 const reviewRows = (db: Db, ids: readonly string[]) =>
@@ -15,7 +16,12 @@ const reviewRows = (db: Db, ids: readonly string[]) =>
     )
     .where('review.id', 'in', ids)
     .select(['review.id', 'review.revision', 'review.priority', 'review.state', 'review.created_at'])
-    .select(['review.claimed_by', 'review.claim_token', 'review.claim_expires_at'])
+    .select([
+      'review.duplicate_group_id',
+      'review.claimed_by',
+      'review.claim_token',
+      'review.claim_expires_at',
+    ])
     .select([
       'listing.id as listing_id',
       'listing.platform',
@@ -51,7 +57,7 @@ const reviewRows = (db: Db, ids: readonly string[]) =>
 
 type Row = Awaited<ReturnType<ReturnType<typeof reviewRows>['executeTakeFirstOrThrow']>>;
 
-function view(row: Row) {
+function view(row: Row, duplicates: Duplicates | null) {
   return {
     id: row.id,
     revision: row.revision,
@@ -86,6 +92,7 @@ function view(row: Row) {
       verdict: row.verdict,
       priority: row.assessed_priority,
     },
+    duplicates,
     claim:
       row.claimed_by === null || row.claim_expires_at === null
         ? null
@@ -98,11 +105,23 @@ export type Review = ReturnType<typeof view>;
 /** A review in somebody's hands. */
 export type ClaimedReview = Review & { claim: NonNullable<Review['claim']> };
 
-/** The reviews of these ids, in the order of the ids; unknown ones are left out. */
-export async function findReviews(db: Db, ids: readonly string[]): Promise<Review[]> {
+/**
+ * The reviews of these ids, in the order of the ids; unknown ones are left out.
+ *
+ * @param show how many near-duplicates to show with each
+ */
+export async function findReviews(
+  db: Db,
+  ids: readonly string[],
+  show: { duplicates: number },
+): Promise<Review[]> {
   if (ids.length === 0) return [];
   const rows = await reviewRows(db, ids).execute();
-  const byId = new Map(rows.map((row) => [row.id, view(row)]));
+  const grouped = rows.flatMap(({ id, duplicate_group_id: groupId, text }) =>
+    groupId === null ? [] : [{ id, groupId, text }],
+  );
+  const duplicates = await findDuplicates(db, grouped, show.duplicates);
+  const byId = new Map(rows.map((row) => [row.id, view(row, duplicates.get(row.id) ?? null)]));
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
 

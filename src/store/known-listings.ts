@@ -18,6 +18,7 @@ export type KnownListing = {
   image_urls: string[];
   posted_at: Date | null;
   revision: number;
+  duplicate_group_id: string | null;
   assessment_id: string | null;
   assessed_revision: number | null;
   model_version: string | null;
@@ -49,6 +50,7 @@ export async function lockKnown(
     .leftJoin('assessment', 'assessment.id', 'listing.assessment_id')
     .select(['listing.id', 'listing.platform', 'listing.post_id', 'listing.url', 'listing.seller'])
     .select(['listing.text', 'listing.image_urls', 'listing.posted_at', 'listing.revision'])
+    .select('listing.duplicate_group_id')
     .select(['assessment.id as assessment_id', 'assessment.revision as assessed_revision'])
     .select(['assessment.model_version', 'assessment.policy_version'])
     .select(['assessment.verdict', 'assessment.priority'])
@@ -94,6 +96,7 @@ export async function updateKnown(
         revision: eb.ref('scraped.revision'),
         assessment_id: eb.ref('scraped.assessment_id'),
         verdict: eb.ref('scraped.verdict'),
+        duplicate_group_id: eb.ref('scraped.duplicate_group_id'),
         probability: eb.fn.coalesce('scraped.probability', 'listing.probability'),
         updated_at: sql<Date>`now()`,
       }))
@@ -113,7 +116,7 @@ type Change = {
   row: RecordOf<'listing'> | null;
 };
 
-function changeOf(known: KnownListing, { listing, assessment }: AssessedListing): Change {
+function changeOf(known: KnownListing, { listing, assessment, ...input }: AssessedListing): Change {
   const textChanged = known.text !== listing.text;
   const revision = textChanged ? known.revision + 1 : known.revision;
   const { assessment_id: heldId, verdict: heldVerdict, priority: heldPriority } = known;
@@ -128,7 +131,10 @@ function changeOf(known: KnownListing, { listing, assessment }: AssessedListing)
       : null;
   const { verdict, priority } = held ?? assessment;
   const assessmentId = held?.assessmentId ?? uuid();
-  const changed = textChanged || held === null || brings(known, listing);
+  // An unchanged text stays where it is, since groups made in the meantime may be nearer to it.
+  const groupId = textChanged ? input.duplicateGroupId : (known.duplicate_group_id ?? input.duplicateGroupId);
+  const regrouped = groupId !== known.duplicate_group_id;
+  const changed = textChanged || held === null || regrouped || brings(known, listing);
   return {
     saved: { listingId: known.id, revision, assessmentId, verdict, priority, created: false },
     replaced: textChanged
@@ -152,6 +158,7 @@ function changeOf(known: KnownListing, { listing, assessment }: AssessedListing)
           revision,
           assessment_id: assessmentId,
           verdict,
+          duplicate_group_id: groupId,
           probability: held === null ? assessment.probability : null,
         }
       : null,

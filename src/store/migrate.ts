@@ -5,6 +5,7 @@ import { batchRowNumbers } from './migrations/0002-batch-row-numbers.ts';
 import { pictures } from './migrations/0003-pictures.ts';
 import { cancelledBatches } from './migrations/0004-cancelled-batches.ts';
 import { turns } from './migrations/0005-turns.ts';
+import { duplicateGroups } from './migrations/0007-duplicate-groups.ts';
 import { packedSpans } from './migrations/0008-packed-spans.ts';
 import type { Tables } from './schema.ts';
 
@@ -15,6 +16,7 @@ export const migrations = {
   '0003-pictures': pictures,
   '0004-cancelled-batches': cancelledBatches,
   '0005-turns': turns,
+  '0007-duplicate-groups': duplicateGroups,
   '0008-packed-spans': packedSpans,
 };
 

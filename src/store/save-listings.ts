@@ -77,7 +77,7 @@ async function insertFresh(
       ([
         id,
         {
-          input: { listing, assessment },
+          input: { listing, assessment, duplicateGroupId },
           assessmentId,
         },
       ]) => ({
@@ -93,6 +93,7 @@ async function insertFresh(
         assessment_id: assessmentId,
         verdict: assessment.verdict,
         probability: assessment.probability,
+        duplicate_group_id: duplicateGroupId,
       }),
     ),
     sql<{ id: string }>`on conflict (platform, post_id) do nothing returning id`,

@@ -27,6 +27,8 @@ type ListingTable = {
   assessment_id: string | null;
   verdict: Verdict | null;
   probability: number | null;
+  /** Texts like the present one; null where it has too few words to tell. */
+  duplicate_group_id: ColumnType<string | null, string | null | undefined, string | null>;
   created_at: DefaultTime;
   updated_at: DefaultTime;
 };
@@ -72,6 +74,9 @@ type ReviewTable = {
   state: ColumnType<'waiting' | 'decided', 'waiting', 'waiting' | 'decided'>;
   priority: number;
   created_at: DefaultTime;
+  /** Texts like the flagged one. Of their waiting reviews one is in front and can be claimed; the others are behind it. */
+  duplicate_group_id: string | null;
+  behind: ColumnType<boolean, boolean | undefined, boolean>;
   /** The reviewer's API key while a claim lasts. */
   claimed_by: string | null;
   /** Fencing token: grows with every claim, and with everything that ends one. */
@@ -91,6 +96,8 @@ type DecisionTable = {
   elements: JSONColumnType<Element[]>;
   reason: string;
   claim_token: number;
+  /** The same for all that one call decided: the id of the decision on the review that was claimed. */
+  call_id: string;
   decided_at: DefaultTime;
   undone_at: OptionalTime;
 };

@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { claimReviews } from '../../src/review/claim-reviews.ts';
-import { decideReview, undoDecision } from '../../src/review/decide-review.ts';
+import { decideReview } from '../../src/review/decide-review.ts';
 import { releaseClaim, renewClaim, skipReview } from '../../src/review/hold-claim.ts';
 import { listReviews, queueStats } from '../../src/review/list-reviews.ts';
 import type { ClaimedReview } from '../../src/review/review-view.ts';
+import { undoDecision } from '../../src/review/undo-decision.ts';
 import { createApiKey } from '../../src/store/api-keys.ts';
 import type { Db } from '../../src/store/db.ts';
 import { describeEachEngine } from '../store/each-engine.ts';

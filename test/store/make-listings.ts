@@ -21,8 +21,12 @@ function anAssessment(change: Partial<Assessment> = {}): Assessment {
   };
 }
 
-export function anAssessed(listing: ListingInput, assessment: Partial<Assessment> = {}): AssessedListing {
-  return { listing: Listing.parse(listing), assessment: anAssessment(assessment) };
+export function anAssessed(
+  listing: ListingInput,
+  assessment: Partial<Assessment> = {},
+  duplicateGroupId: string | null = null,
+): AssessedListing {
+  return { listing: Listing.parse(listing), assessment: anAssessment(assessment), duplicateGroupId };
 }
 
 /** Saves listings and queues their flags, as the pipeline does. */

@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { Platform } from '../../domain/listing.ts';
 import { Decision, Outcome } from '../../domain/review.ts';
 import { claimReviews } from '../../review/claim-reviews.ts';
-import { decideReview, undoDecision } from '../../review/decide-review.ts';
+import { decideReview } from '../../review/decide-review.ts';
+import { mostDuplicatesShown } from '../../review/find-duplicates.ts';
 import { releaseClaim, renewClaim, skipReview } from '../../review/hold-claim.ts';
 import { listReviews, queueStats } from '../../review/list-reviews.ts';
 import type { Review } from '../../review/review-view.ts';
+import { undoDecision } from '../../review/undo-decision.ts';
 import type { Services } from '../../services.ts';
 import { AssessmentView, viewAssessment } from '../assessment-view.ts';
 import { requireKey } from '../authenticate.ts';
@@ -33,6 +35,29 @@ const ReviewView = z.object({
     postedAt: Time.nullable(),
   }),
   assessment: AssessmentView.extend({ id: z.uuid() }),
+  /** Texts like this one; null where the text has too few words to tell. */
+  duplicates: z
+    .object({
+      groupId: z.uuid(),
+      /** Reviews of the group that wait, this one included. */
+      waiting: z.int(),
+      /** Standing decisions of the group, of the newest 1,000. */
+      decided: z.record(Outcome, z.int()),
+      /** Those that may be decided along with this one; empty in lists. */
+      listings: z.array(
+        z.object({
+          reviewId: z.uuid(),
+          revision: z.int(),
+          listingId: z.uuid(),
+          platform: Platform,
+          seller: z.string().nullable(),
+          url: z.string().nullable(),
+          /** Where its text is not this one's, at most 200 units of it; null where it is the very same. */
+          differs: z.object({ start: z.int(), end: z.int(), text: z.string() }).nullable(),
+        }),
+      ),
+    })
+    .nullable(),
   claim: Claim.nullable(),
 });
 type ReviewView = z.infer<typeof ReviewView>;
@@ -57,7 +82,7 @@ function viewReview(
   services: Services,
   include: { terms: boolean },
 ): ReviewView {
-  const { id, revision, priority, listing, assessment } = review;
+  const { id, revision, priority, listing, assessment, duplicates } = review;
   return {
     id,
     revision,
@@ -65,6 +90,7 @@ function viewReview(
     createdAt: review.createdAt.toISOString(),
     listing: { ...listing, pictures, postedAt: listing.postedAt?.toISOString() ?? null },
     assessment: viewAssessment(listing.text, texts, assessment, services, include),
+    duplicates,
     claim: claim === null ? null : viewClaim(claim),
   };
 }
@@ -94,7 +120,7 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
         schema: {
           summary: 'Claim the next reviews by priority',
           description:
-            'Each is yours until claim.expiresAt. Every later call on it carries claim.token; a token that is no longer the newest is refused with 409. An empty queue gives an empty list.',
+            'Each is yours until claim.expiresAt. Of near-duplicates one is given and shows up to 50 others in duplicates.listings. Every later call on it carries claim.token; a token that is no longer the newest is refused with 409. An empty queue gives an empty list.',
           tags,
           body: z.strictObject({ limit: z.int().min(1).max(20).default(1) }).default({ limit: 1 }),
           response: { 200: z.object({ reviews: z.array(ReviewView) }), 422: Problem },
@@ -181,9 +207,17 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
         config,
         schema: {
           summary: 'Confirm, dismiss or escalate',
+          description:
+            'alsoReviews are near-duplicates shown with the claim that get the same decision, all or none; those left out keep waiting. The revision is the one that was shown: a post changed since is refused.',
           tags,
           params,
-          body: Decision.extend({ token: z.int().min(1) }),
+          body: Decision.extend({
+            token: z.int().min(1),
+            alsoReviews: z
+              .array(z.strictObject({ reviewId: z.uuid(), revision: z.int().min(1) }))
+              .max(mostDuplicatesShown, `must name at most ${mostDuplicatesShown} reviews`)
+              .default([]),
+          }),
           response: {
             200: z.object({ decisionId: z.uuid(), outcome: Outcome, decidedAt: Time, undoableUntil: Time }),
             ...refusals,
@@ -191,9 +225,9 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
         },
       },
       async (request) => {
-        const { token, ...decision } = request.body;
+        const { token, alsoReviews, ...decision } = request.body;
         const claim = { reviewId: request.params.id, reviewerId: requireKey(request).id, token };
-        const { decisionId, decidedAt } = await decideReview(db, claim, decision);
+        const { decisionId, decidedAt } = await decideReview(db, claim, decision, alsoReviews);
         services.ringSoon();
         return {
           decisionId,
@@ -209,7 +243,8 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
       {
         config,
         schema: {
-          summary: 'Take your own decision back; the review is yours again',
+          summary:
+            'Take your own decision back, and all that the same call decided; the review is yours again',
           tags,
           params,
           response: { 200: ReviewView, ...refusals },
@@ -230,7 +265,8 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
       {
         config: { roles: ['analyst', 'reviewer'] },
         schema: {
-          summary: 'Waiting reviews in the order in which they are claimed, or decided ones',
+          summary:
+            'Waiting reviews in the order in which they are claimed, near-duplicates once, or decided ones',
           tags,
           querystring: z.strictObject({
             state: z.enum(['waiting', 'decided']).default('waiting'),
@@ -257,6 +293,8 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
           response: {
             200: z.object({
               waiting: z.int(),
+              /** Near-duplicates that wait count once. */
+              cards: z.int(),
               claimed: z.int(),
               oldestWaitingSeconds: z.number().nullable(),
               decided: z.record(Outcome, z.int()),
