@@ -19,12 +19,17 @@ export type KnownListing = {
   posted_at: Date | null;
   revision: number;
   duplicate_group_id: string | null;
-  assessment_id: string | null;
-  assessed_revision: number | null;
-  model_version: string | null;
-  policy_version: string | null;
-  verdict: Verdict | null;
-  priority: number | null;
+  assessment: HeldAssessment | null;
+};
+
+/** The assessment in force. */
+type HeldAssessment = {
+  id: string;
+  revision: number;
+  modelVersion: string;
+  policyVersion: string;
+  verdict: Verdict;
+  priority: number;
 };
 
 /** Tells posts apart: the same platform and post id is the same listing. */
@@ -47,18 +52,36 @@ export async function lockKnown(
     .innerJoin('listing', (join) =>
       join.onRef('listing.platform', '=', 'post.platform').onRef('listing.post_id', '=', 'post.post_id'),
     )
-    .leftJoin('assessment', 'assessment.id', 'listing.assessment_id')
     .select(['listing.id', 'listing.platform', 'listing.post_id', 'listing.url', 'listing.seller'])
     .select(['listing.text', 'listing.image_urls', 'listing.posted_at', 'listing.revision'])
-    .select('listing.duplicate_group_id')
-    .select(['assessment.id as assessment_id', 'assessment.revision as assessed_revision'])
-    .select(['assessment.model_version', 'assessment.policy_version'])
-    .select(['assessment.verdict', 'assessment.priority'])
+    .select(['listing.duplicate_group_id', 'listing.assessment_id'])
     .orderBy('listing.platform')
     .orderBy('listing.post_id')
     .forUpdate('listing')
     .execute();
-  return new Map(rows.map((row) => [postKey(row.platform, row.post_id ?? ''), row]));
+  // Not joined to the above: where that waited for another process, PostgreSQL gives the listing anew but joins what
+  // it saw before the wait, so the assessment in force would seem to be missing.
+  const assessments = await assessmentsOf(
+    trx,
+    rows.flatMap(({ assessment_id }) => assessment_id ?? []),
+  );
+  return new Map(
+    rows.map(({ assessment_id, ...listing }) => [
+      postKey(listing.platform, listing.post_id ?? ''),
+      { ...listing, assessment: assessments.get(assessment_id ?? '') ?? null },
+    ]),
+  );
+}
+
+async function assessmentsOf(trx: Db, ids: readonly string[]): Promise<Map<string, HeldAssessment>> {
+  if (ids.length === 0) return new Map();
+  const rows = await trx
+    .selectFrom('assessment')
+    .where('id', 'in', ids)
+    .select(['id', 'revision', 'verdict', 'priority'])
+    .select(['model_version as modelVersion', 'policy_version as policyVersion'])
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /**
@@ -119,18 +142,14 @@ type Change = {
 function changeOf(known: KnownListing, { listing, assessment, ...input }: AssessedListing): Change {
   const textChanged = known.text !== listing.text;
   const revision = textChanged ? known.revision + 1 : known.revision;
-  const { assessment_id: heldId, verdict: heldVerdict, priority: heldPriority } = known;
   const held =
-    heldId !== null &&
-    heldVerdict !== null &&
-    heldPriority !== null &&
-    known.assessed_revision === revision &&
-    known.model_version === assessment.modelVersion &&
-    known.policy_version === assessment.policyVersion
-      ? { assessmentId: heldId, verdict: heldVerdict, priority: heldPriority }
+    known.assessment?.revision === revision &&
+    known.assessment.modelVersion === assessment.modelVersion &&
+    known.assessment.policyVersion === assessment.policyVersion
+      ? known.assessment
       : null;
   const { verdict, priority } = held ?? assessment;
-  const assessmentId = held?.assessmentId ?? uuid();
+  const assessmentId = held?.id ?? uuid();
   // An unchanged text stays where it is, since groups made in the meantime may be nearer to it.
   const groupId = textChanged ? input.duplicateGroupId : (known.duplicate_group_id ?? input.duplicateGroupId);
   const regrouped = groupId !== known.duplicate_group_id;
