@@ -79,6 +79,8 @@ function openPostgresStore(options: Extract<StoreOptions, { engine: 'postgres' }
   });
   // An idle connection that the server cut is replaced at the next query; without a listener it ends the process.
   pool.on('error', () => undefined);
+  // So does one that is cut while it is lent out and no query runs on it; whoever has it hears of it at the next query.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const db: Db = new Kysely({ dialect: new PostgresDialect({ pool }) });
   return {
     db,
