@@ -37,8 +37,10 @@ export async function expectNothingLost(
   const posts = new Set(nights.flatMap(({ night }) => night.posts.filter((post) => post !== null)));
   // Of posts whose only row was given up there is no listing.
   lost += Math.max(0, posts.size - stored.listings - givenUpRows);
-  expect({ lost, double, givenUp: givenUpRows }).toEqual({ lost: 0, double: 0, givenUp });
-  expect(stored).toMatchObject({ strangeReviews: 0, strangeItems: 0, pending: 0 });
+  expect({ ...stored, lost, double, givenUp: givenUpRows }).toMatchObject({
+    ...{ lost: 0, double: 0, givenUp, unassessed: 0, doubleAssessments: 0, unreviewed: 0, doubleReviews: 0 },
+    ...{ strangeReviews: 0, strangeItems: 0, pending: 0 },
+  });
   expect(stored.listings).toBeLessThanOrEqual(posts.size);
   expect(stored.flags).toBeGreaterThan(0);
   expect(stored.revisions).toBe(stored.assessments - stored.listings);
