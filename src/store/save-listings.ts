@@ -101,63 +101,44 @@ async function lockKnown(trx: Db, inputs: readonly AssessedListing[]): Promise<M
   if (posts.length === 0) return new Map();
   const rows = await trx
     .selectFrom('listing')
-    .leftJoin('assessment', 'assessment.id', 'listing.assessment_id')
     .where((eb) =>
       eb(
-        eb.refTuple('listing.platform', 'listing.post_id'),
+        eb.refTuple('platform', 'post_id'),
         'in',
         posts.map(({ platform, postId }) => eb.tuple(platform, postId)),
       ),
     )
-    .select([
-      'listing.id',
-      'listing.platform',
-      'listing.post_id',
-      'listing.url',
-      'listing.seller',
-      'listing.text',
-    ])
-    .select(['listing.image_urls', 'listing.posted_at', 'listing.revision'])
-    .select([
-      'assessment.id as assessment_id',
-      'assessment.revision as assessed_revision',
-      'assessment.priority',
-    ])
-    .select(['assessment.model_version', 'assessment.policy_version', 'assessment.verdict'])
-    .orderBy('listing.platform')
-    .orderBy('listing.post_id')
-    .forUpdate('listing')
+    .select(['id', 'platform', 'post_id', 'url', 'seller', 'text'])
+    .select(['image_urls', 'posted_at', 'revision', 'assessment_id'])
+    .orderBy('platform')
+    .orderBy('post_id')
+    .forUpdate()
     .execute();
-  return new Map(
-    rows.map((row) => {
-      const {
-        assessment_id,
-        assessed_revision,
-        model_version,
-        policy_version,
-        verdict,
-        priority,
-        ...listing
-      } = row;
-      const assessment =
-        assessment_id === null ||
-        assessed_revision === null ||
-        model_version === null ||
-        policy_version === null ||
-        verdict === null ||
-        priority === null
-          ? null
-          : {
-              id: assessment_id,
-              revision: assessed_revision,
-              model: model_version,
-              policy: policy_version,
-              verdict,
-              priority,
-            };
-      return [postKey(row.platform, row.post_id ?? ''), { ...listing, assessment }];
-    }),
+  // Not joined to the above: where that waited for another process, PostgreSQL gives the listing anew but joins what
+  // it saw before the wait, so the assessment in force would seem to be missing.
+  const assessments = await assessmentsOf(
+    trx,
+    rows.flatMap(({ assessment_id }) => assessment_id ?? []),
   );
+  return new Map(
+    rows.map(({ assessment_id, ...listing }) => [
+      postKey(listing.platform, listing.post_id ?? ''),
+      { ...listing, assessment: assessments.get(assessment_id ?? '') ?? null },
+    ]),
+  );
+}
+
+async function assessmentsOf(
+  trx: Db,
+  ids: readonly string[],
+): Promise<Map<string, NonNullable<Known['assessment']>>> {
+  if (ids.length === 0) return new Map();
+  const rows = await trx
+    .selectFrom('assessment')
+    .where('id', 'in', ids)
+    .select(['id', 'revision', 'model_version as model', 'policy_version as policy', 'verdict', 'priority'])
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 async function insertFresh(
