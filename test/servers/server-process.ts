@@ -11,6 +11,8 @@ export type ServerProcess = {
   stop(): Promise<void>;
   /** Ends it as a power cut would, and the processes it started with it. */
   kill(): Promise<void>;
+  /** The end of what it has printed so far. */
+  output(): string;
   /** False after it ended, by us or by itself. */
   running(): boolean;
   /** Keeps its connections open and answers nothing, as a machine out of memory would. */
@@ -43,6 +45,8 @@ export function giveToServer(folder: string): void {
   if ('uid' in user && user.uid !== undefined && user.gid !== undefined)
     chownSync(folder, user.uid, user.gid);
 }
+
+const outputKept = 100_000;
 
 /** Processes that a process started: PostgreSQL has one for each connection. */
 function childrenOf(pid: number): number[] {
@@ -101,6 +105,7 @@ export function createServerProcess(options: {
     url: options.url,
     port: options.port,
     running,
+    output: () => output,
     stop: () => end((ending) => ending.kill(options.stopSignal)),
     async kill() {
       const family = freeze();
@@ -124,16 +129,16 @@ export function createServerProcess(options: {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       const keep = (text: Buffer) => {
-        output = (output + text.toString()).slice(-4_000);
+        output = (output + text.toString()).slice(-outputKept);
       };
       started.stdout.on('data', keep);
       started.stderr.on('data', keep);
       child = started;
       const deadline = Date.now() + 30_000;
       while (!(await options.isReady().catch(() => false))) {
-        if (!running()) throw new Error(`${options.command} ended at once:\n${output}`);
+        if (!running()) throw new Error(`${options.command} ended at once:\n${output.slice(-4_000)}`);
         if (Date.now() > deadline)
-          throw new Error(`${options.command} did not answer within 30 s:\n${output}`);
+          throw new Error(`${options.command} did not answer within 30 s:\n${output.slice(-4_000)}`);
         await new Promise((resolve) => setTimeout(resolve, 30));
       }
     },
