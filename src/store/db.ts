@@ -32,6 +32,8 @@ export type StoreOptions =
 /** Class and code of errors after which PostgreSQL promises that the same transaction may be tried again. */
 const retryable = new Set(['40001', '40P01']);
 const maxTries = 5;
+/** As long as work is held without a sign of life. */
+const longestIdleMs = 30_000;
 
 /**
  * Opens the store and brings its tables up to date.
@@ -74,6 +76,8 @@ function openPostgresStore(options: Extract<StoreOptions, { engine: 'postgres' }
     connectionString: options.url,
     max: options.poolSize,
     connectionTimeoutMillis: 10_000,
+    // What a process holds that was stopped in the middle of a transaction; ours never wait for anything but the database.
+    idle_in_transaction_session_timeout: longestIdleMs,
     application_name: 'saring',
     types: { getTypeParser: typeParser },
   });

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { expect, inject } from 'vitest';
 import { createBullmqQueue } from '../../src/queue/bullmq-queue.ts';
+import type { Db } from '../../src/store/db.ts';
 import { expectNothingLost, type TakenNight, type Tally } from './expect-nothing-lost.ts';
 import { long, until } from './mode.ts';
 import type { Site } from './site.ts';
@@ -15,9 +16,7 @@ const stillMs = 700;
  * lost and all waiting work is due and free. The long mode really waits.
  */
 export async function letTimePass({ store, redis }: Site): Promise<void> {
-  await sql`update work set leased_until = null, due_at = least(due_at, now()) where state = 'pending'`.execute(
-    store.db,
-  );
+  await endLeases(store.db);
   const client = new Redis(redis.url, { maxRetriesPerRequest: 1 });
   client.on('error', () => undefined);
   await client.flushall().finally(() => client.disconnect());
@@ -46,6 +45,12 @@ export async function workedOff(site: Site, { skip = true }: { skip?: boolean } 
     }
     return false;
   });
+}
+
+/** Has all waiting work be due and free; of what is being stored at this moment that cannot be said. */
+export async function endLeases(db: Db): Promise<void> {
+  await sql`update work set leased_until = null, due_at = least(due_at, now())
+    where id in (select id from work where state = 'pending' for update skip locked)`.execute(db);
 }
 
 /** Waits for the end, holds everything against what was uploaded, ends the site in order and says the totals. */
