@@ -32,6 +32,8 @@ export type StoreOptions =
 /** Class and code of errors after which PostgreSQL promises that the same transaction may be tried again. */
 const retryable = new Set(['40001', '40P01']);
 const maxTries = 5;
+/** As long as work is held without a sign of life. */
+const longestIdleMs = 30_000;
 
 /**
  * Opens the store and brings its tables up to date.
@@ -74,13 +76,15 @@ function openPostgresStore(options: Extract<StoreOptions, { engine: 'postgres' }
     connectionString: options.url,
     max: options.poolSize,
     connectionTimeoutMillis: 10_000,
-    // A process that stands still in the middle of a transaction must not hold its locks for ever.
-    idle_in_transaction_session_timeout: 30_000,
+    // What a process holds that was stopped in the middle of a transaction; ours never wait for anything but the database.
+    idle_in_transaction_session_timeout: longestIdleMs,
     application_name: 'saring',
     types: { getTypeParser: typeParser },
   });
   // An idle connection that the server cut is replaced at the next query; without a listener it ends the process.
   pool.on('error', () => undefined);
+  // So does one that is cut while it is lent out and no query runs on it; whoever has it hears of it at the next query.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const db: Db = new Kysely({ dialect: new PostgresDialect({ pool }) });
   return {
     db,

@@ -13,6 +13,8 @@ export type LockedListing = {
 
 /** Takes a listing's row lock, in the caller's transaction; null when there is none. */
 export async function lockListing(trx: Db, listingId: string): Promise<LockedListing | null> {
+  // Before the assessment is looked up: in one statement that waited for the lock, the newest would seem to be missing.
+  await trx.selectFrom('listing').where('id', '=', listingId).select('id').forUpdate().execute();
   const row = await trx
     .selectFrom('listing')
     .leftJoin('assessment', 'assessment.id', 'listing.assessment_id')
@@ -23,7 +25,6 @@ export async function lockListing(trx: Db, listingId: string): Promise<LockedLis
     .select(['assessment.captures', 'assessment.picture_matches'])
     .select(['assessment.clothing', 'assessment.used', 'assessment.imported'])
     .select(['assessment.offered', 'assessment.bulk'])
-    .forUpdate('listing')
     .executeTakeFirst();
   if (row === undefined) return null;
   const { id, revision, text, probability, verdict, priority, model_version, policy_version } = row;

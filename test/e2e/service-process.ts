@@ -4,65 +4,94 @@ import { join } from 'node:path';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 
-/** A `saring` that serves, as a process of its own. */
-export type ServiceProcess = {
-  address: string;
-  /** The admin key that the very first start prints; null ever after. */
-  firstKey: string | null;
+/** A `saring` that runs until it is ended, as a process of its own. */
+export type SaringProcess = {
   /** Everything it has printed so far. */
   output(): string;
+  /** False after it ended, by us or by itself. */
+  running(): boolean;
   kill(): Promise<void>;
   /** Ends it with SIGTERM; resolves to its exit code. */
   stop(): Promise<number | null>;
+  /** Keeps its connections open and does nothing, as on a machine that is out of memory. */
+  freeze(): void;
+  thaw(): void;
+};
+
+/** One that serves. */
+export type ServiceProcess = SaringProcess & {
+  address: string;
+  /** The admin key that the very first start prints; null ever after. */
+  firstKey: string | null;
 };
 
 /** Starts `saring serve` on a free port and waits until it listens. */
 export async function startServiceProcess(environment: Record<string, string>): Promise<ServiceProcess> {
-  return await start('serve', environment, /"address":"([^"]+)"/);
+  return await startServing('serve', environment, /"address":"([^"]+)"/);
 }
 
 /** Starts `saring demo` on a free port and waits until it has shown everything. */
 export async function startDemo(environment: Record<string, string>): Promise<ServiceProcess> {
-  return await start('demo', environment, /saring answers at (\S+) .*admin key/s);
+  return await startServing('demo', environment, /saring answers at (\S+) .*admin key/s);
+}
+
+/** Starts `saring work` and waits until it takes work. */
+export async function startWorkerProcess(environment: Record<string, string>): Promise<SaringProcess> {
+  const { saring } = await start('work', environment, /"msg":"(working)"/);
+  return saring;
+}
+
+async function startServing(
+  command: string,
+  environment: Record<string, string>,
+  ready: RegExp,
+): Promise<ServiceProcess> {
+  const { saring, found } = await start(command, { PORT: '0', ...environment }, ready);
+  const firstKey = /saring_[\w-]{40,}/.exec(saring.output())?.[0] ?? null;
+  return { ...saring, address: found, firstKey };
 }
 
 async function start(
   command: string,
   environment: Record<string, string>,
   ready: RegExp,
-): Promise<ServiceProcess> {
-  const env = { PATH: process.env.PATH ?? '', PORT: '0', ...environment };
+): Promise<{ saring: SaringProcess; found: string }> {
+  const env = { PATH: process.env.PATH ?? '', ...environment };
   const child = spawn(process.execPath, [main, command], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const exit = once(child, 'exit');
   let output = '';
   const keep = (text: Buffer) => {
     output += text.toString();
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
-  const address = await printed(child, ready, () => output);
-  return {
-    address,
-    firstKey: /saring_[\w-]{40,}/.exec(output)?.[0] ?? null,
+  const saring: SaringProcess = {
     output: () => output,
+    running: () => isRunning(child),
     async kill() {
-      const exit = once(child, 'exit');
       child.kill('SIGKILL');
       await exit;
     },
     async stop() {
-      const exit = once(child, 'exit');
       child.kill('SIGTERM');
       const [code] = await exit;
       return typeof code === 'number' ? code : null;
     },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
   };
+  return { saring, found: await printed(saring, ready) };
 }
 
-async function printed(child: ChildProcess, ready: RegExp, output: () => string): Promise<string> {
+function isRunning(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
+
+async function printed(saring: SaringProcess, ready: RegExp): Promise<string> {
   for (;;) {
-    const [, found] = ready.exec(output()) ?? [];
+    const [, found] = ready.exec(saring.output()) ?? [];
     if (found !== undefined) return found;
-    if (child.exitCode !== null) throw new Error(`saring ended before it was ready:\n${output()}`);
+    if (!saring.running()) throw new Error(`saring ended before it was ready:\n${saring.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

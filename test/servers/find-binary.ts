@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const packages = ['postgresql', 'redis-server', 'python3-swift'];
+const packages = ['postgresql', 'redis-server', 'python3-swift', 'libfaketime'];
 /** Swift has no binary of its own in this package; the tests run it from its library. */
 const swiftLibrary = '/usr/lib/python3/dist-packages/swift/common/middleware/s3api';
+/** Where Debian keeps libraries, one folder for each architecture. */
+const libraries = '/usr/lib';
 const policyFile = '/usr/sbin/policy-rc.d';
 
 /** Folders where Debian keeps servers: PATH, and one for each PostgreSQL version, newest first. */
@@ -40,14 +42,29 @@ export function requireBinary(name: string): string {
   return file;
 }
 
+/** Full path of libfaketime's build for programs with threads, or null. */
+function findFaketime(): string | null {
+  const files = readdirSync(libraries).map((name) => join(libraries, name, 'faketime/libfaketimeMT.so.1'));
+  return files.find((file) => existsSync(file)) ?? null;
+}
+
+/** The library that tells a process another time, of which `installServers` has made sure. */
+export function requireFaketime(): string {
+  const file = findFaketime();
+  if (file === null) throw new Error('libfaketime is missing: install it with apt-get install libfaketime');
+  return file;
+}
+
 /** What the tests need and is not there. */
 function missingServers(): string[] {
   const missing = ['initdb', 'postgres', 'redis-server'].filter((name) => findBinary(name) === null);
-  return existsSync(swiftLibrary) ? missing : [...missing, 'swift'];
+  if (!existsSync(swiftLibrary)) missing.push('swift');
+  if (findFaketime() === null) missing.push('libfaketime');
+  return missing;
 }
 
 /**
- * Makes sure that PostgreSQL, Redis and OpenStack Swift are there, from Debian's packages where that may be done.
+ * Makes sure that PostgreSQL, Redis, OpenStack Swift and libfaketime are there, from Debian's packages where that may be done.
  *
  * @throws Error with the one line that says what to install
  */

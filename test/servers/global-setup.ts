@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,8 @@ declare module 'vitest' {
     redisUrl: string;
     /** Dump of an empty embedded database: starting from it takes a fraction of making a new one. */
     embeddedImage: string;
+    /** The file to which every fault test adds a line of what it counted. */
+    faultTallies: string;
   }
 }
 
@@ -24,9 +26,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   installServers();
   const folder = mkdtempSync(join(tmpdir(), 'saring-servers-'));
   chmodSync(folder, 0o755);
+  const faultTallies = join(folder, 'faults.ndjson');
+  project.provide('faultTallies', faultTallies);
   const stops: (() => Promise<void>)[] = [];
   const teardown = async () => {
     await Promise.all(stops.map((stop) => stop()));
+    tellFaults(faultTallies);
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -46,4 +51,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error;
   }
   return teardown;
+}
+
+/** Says what all fault tests of the run counted together. */
+function tellFaults(file: string): void {
+  if (!existsSync(file)) return;
+  const totals = { kills: 0, listings: 0, lost: 0, double: 0 };
+  for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
+    const { kills, listings, lost, double } = JSON.parse(line);
+    totals.kills += kills;
+    totals.listings += listings;
+    totals.lost += lost;
+    totals.double += double;
+  }
+  const { kills, listings, lost, double } = totals;
+  process.stderr.write(`all faults: kills ${kills}, listings ${listings}, lost ${lost}, double ${double}\n`);
 }

@@ -11,14 +11,34 @@ import {
   serverUser,
 } from './server-process.ts';
 
-/** Starts a PostgreSQL of its own on loopback, with its data under `folder`. */
-export async function startPostgres(folder: string): Promise<ServerProcess> {
+/**
+ * Starts a PostgreSQL of its own on loopback, with its data under `folder`.
+ *
+ * @param options.layout more for initdb, such as where the write-ahead log lies
+ * @param options.env is added to its environment
+ */
+export async function startPostgres(
+  folder: string,
+  options: { layout?: readonly string[]; env?: Record<string, string> } = {},
+): Promise<ServerProcess> {
   const data = join(folder, 'postgres');
   mkdirSync(data, { mode: 0o700 });
   giveToServer(data);
   execFileSync(
     requireBinary('initdb'),
-    ['-D', data, '-U', 'saring', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+    [
+      '-D',
+      data,
+      '-U',
+      'saring',
+      '-A',
+      'trust',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-sync',
+      ...(options.layout ?? []),
+    ],
     {
       ...serverUser(),
       cwd: '/',
@@ -40,6 +60,7 @@ export async function startPostgres(folder: string): Promise<ServerProcess> {
     args: ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
     // Fast shutdown: open connections are cut instead of waited for.
     stopSignal: 'SIGINT',
+    ...(options.env === undefined ? {} : { env: options.env }),
     async isReady() {
       const client = new pg.Client({ connectionString: url });
       client.on('error', () => undefined);

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 /** A server that tests may stop, kill and start again on the same port and data. */
@@ -9,8 +9,12 @@ export type ServerProcess = {
   port: number;
   /** Ends it in order. */
   stop(): Promise<void>;
-  /** Ends it as a power cut would. */
+  /** Ends it as a power cut would, and the processes it started with it. */
   kill(): Promise<void>;
+  /** The end of what it has printed so far. */
+  output(): string;
+  /** False after it ended, by us or by itself. */
+  running(): boolean;
   /** Keeps its connections open and answers nothing, as a machine out of memory would. */
   freeze(): void;
   thaw(): void;
@@ -42,51 +46,99 @@ export function giveToServer(folder: string): void {
     chownSync(folder, user.uid, user.gid);
 }
 
+const outputKept = 100_000;
+
+/** Processes that a process started: PostgreSQL has one for each connection. */
+function childrenOf(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return children === '' ? [] : children.split(' ').map(Number);
+  } catch {
+    return []; // it has ended
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // it has ended
+  }
+}
+
 /** Runs a server in the foreground, and asks `isReady` until it answers. */
 export function createServerProcess(options: {
   url: string;
   port: number;
   command: string;
   args: readonly string[];
+  env?: Record<string, string>;
   stopSignal: NodeJS.Signals;
   isReady(): Promise<boolean>;
 }): ServerProcess {
   let child: ChildProcess | null = null;
   let output = '';
 
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    const running = child;
-    child = null;
-    if (running === null || running.exitCode !== null) return;
-    const exit = once(running, 'exit');
-    running.kill(signal);
+  function running(): boolean {
+    return child !== null && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Stops it first, so that it starts no more processes meanwhile; gives it and those it has. */
+  function freeze(): number[] {
+    if (!running() || child?.pid === undefined) return [];
+    signal(child.pid, 'SIGSTOP');
+    const family = [child.pid, ...childrenOf(child.pid)];
+    for (const pid of family) signal(pid, 'SIGSTOP');
+    return family;
+  }
+
+  async function end(act: (running: ChildProcess) => void): Promise<void> {
+    const ending = child;
+    if (ending === null || !running()) return;
+    const exit = once(ending, 'exit');
+    act(ending);
     await exit;
+    child = null;
   }
 
   return {
     url: options.url,
     port: options.port,
-    stop: () => end(options.stopSignal),
-    kill: () => end('SIGKILL'),
-    freeze: () => void child?.kill('SIGSTOP'),
-    thaw: () => void child?.kill('SIGCONT'),
+    running,
+    output: () => output,
+    stop: () => end((ending) => ending.kill(options.stopSignal)),
+    async kill() {
+      const family = freeze();
+      await end(() => {
+        for (const pid of family) signal(pid, 'SIGKILL');
+      });
+      // What is not gone yet holds the data that the next start wants.
+      while (family.some((pid) => existsSync(`/proc/${pid}`)))
+        await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+    freeze: () => void freeze(),
+    thaw() {
+      if (!running() || child?.pid === undefined) return;
+      for (const pid of [...childrenOf(child.pid), child.pid]) signal(pid, 'SIGCONT');
+    },
     async start() {
-      const running = spawn(options.command, options.args, {
+      const started = spawn(options.command, options.args, {
         ...serverUser(),
         cwd: '/',
+        env: { ...process.env, ...options.env },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       const keep = (text: Buffer) => {
-        output = (output + text.toString()).slice(-4_000);
+        output = (output + text.toString()).slice(-outputKept);
       };
-      running.stdout.on('data', keep);
-      running.stderr.on('data', keep);
-      child = running;
+      started.stdout.on('data', keep);
+      started.stderr.on('data', keep);
+      child = started;
       const deadline = Date.now() + 30_000;
       while (!(await options.isReady().catch(() => false))) {
-        if (running.exitCode !== null) throw new Error(`${options.command} ended at once:\n${output}`);
+        if (!running()) throw new Error(`${options.command} ended at once:\n${output.slice(-4_000)}`);
         if (Date.now() > deadline)
-          throw new Error(`${options.command} did not answer within 30 s:\n${output}`);
+          throw new Error(`${options.command} did not answer within 30 s:\n${output.slice(-4_000)}`);
         await new Promise((resolve) => setTimeout(resolve, 30));
       }
     },
