@@ -60,6 +60,7 @@ const Environment = z.object({
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
   BODY_LIMIT_KIB: count(1, 1024 * 1024, 1024),
   BATCH_LIMIT_MIB: count(1, 1024 * 1024, 1024),
+  BATCH_BACKLOG_ROWS: count(1, 1_000_000_000, 5_000_000),
   CLAIM_MINUTES: count(1, 24 * 60, 10),
   UNDO_MINUTES: count(1, 7 * 24 * 60, 30),
   WORK_CONCURRENCY: count(1, 64, 2),
@@ -89,6 +90,8 @@ export type Config = {
   lexiconFile: string;
   models: { dir: string; version: string | null; backend: 'auto' | 'native' | 'wasm' | 'js' };
   http: { host: string; port: number; bodyLimitBytes: number; batchLimitBytes: number };
+  /** Most rows of batches that may wait; a new batch is refused beyond. */
+  backlogRows: number;
   review: { claimMs: number; undoMs: number };
   work: { concurrency: number; snapshotEveryMs: number };
   pictures: {
@@ -145,6 +148,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       bodyLimitBytes: env.BODY_LIMIT_KIB * 1024,
       batchLimitBytes: env.BATCH_LIMIT_MIB * 1024 * 1024,
     },
+    backlogRows: env.BATCH_BACKLOG_ROWS,
     review: { claimMs: env.CLAIM_MINUTES * minuteMs, undoMs: env.UNDO_MINUTES * minuteMs },
     work: { concurrency: env.WORK_CONCURRENCY, snapshotEveryMs: env.SNAPSHOT_MINUTES * minuteMs },
     pictures: {

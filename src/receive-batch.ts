@@ -11,12 +11,15 @@ import {
   refuseCancelled,
 } from './store/batches.ts';
 import { type Db, inTransaction } from './store/db.ts';
-import { addWork } from './store/work.ts';
+import { addWork, countWaiting } from './store/work.ts';
 
 /** Rows of one chunk: past 50 to 100 the queue no longer weighs, and up to 500 a retry stays cheap. */
 const chunkRows = 200;
 /** Text of one chunk in UTF-16 code units, so that rows of 100,000 units do not pile up in memory. */
 const chunkUnits = 2_000_000;
+
+/** When a sender who finds too much waiting may come again. */
+const retryAfterSeconds = 60;
 
 /** Who sends a batch, and under what name. */
 export type BatchUpload = { name: string; createdBy: string | null; idempotencyKey: string | null };
@@ -25,15 +28,33 @@ export type BatchUpload = { name: string; createdBy: string | null; idempotencyK
  * Stores the rows of a batch as they come, a chunk at a time, each chunk as one piece of `assess` work. When the
  * sender goes away in the middle, what came is kept and scored; the same upload with the same key goes on from there.
  *
+ * Before anything is read, it is refused while too much of other batches waits: rows come ten times as fast as they are
+ * scored, and what waits is kept twice.
+ *
  * @param ring tells the queue of new work, after it is stored
- * @throws AppError as reading does, BATCH_BUSY or BATCH_CANCELLED
+ * @param backlogRows most rows that may wait
+ * @throws AppError as reading does, BACKLOG_FULL, BATCH_BUSY or BATCH_CANCELLED
  * @returns the batch's id, and how many rows this upload found stored already
  */
 export async function receiveBatch(
   rows: AsyncIterable<IntakeRow>,
   upload: BatchUpload,
-  deps: { db: Db; ring(bells: readonly Bell[]): Promise<void>; onProgress?(rowsRead: number): void },
+  deps: {
+    db: Db;
+    ring(bells: readonly Bell[]): Promise<void>;
+    backlogRows: number;
+    onProgress?(rowsRead: number): void;
+  },
 ): Promise<{ batchId: string; resumedAt: number }> {
+  const mostChunks = Math.ceil(deps.backlogRows / chunkRows);
+  if ((await countWaiting(deps.db, 'assess', mostChunks)) >= mostChunks) {
+    throw new AppError(
+      'BACKLOG_FULL',
+      503,
+      `about ${deps.backlogRows} rows wait to be scored already; send this file again in a minute or later`,
+      { retryAfterSeconds },
+    );
+  }
   const batch = await beginBatch(deps.db, upload);
   refuseCancelled(batch.state);
   if (batch.state === 'received') return { batchId: batch.id, resumedAt: batch.rowsRead };

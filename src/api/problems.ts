@@ -34,7 +34,13 @@ const ownWords: Record<string, { code: string; detail: string; issue?: FieldIssu
   },
 };
 
-type Fault = { status: number; code: string; detail: string; errors: readonly FieldIssue[] };
+type Fault = {
+  status: number;
+  code: string;
+  detail: string;
+  errors: readonly FieldIssue[];
+  retryAfterSeconds?: number | null;
+};
 
 function describe(error: unknown): Fault {
   if (error instanceof AppError && error.status < 500) {
@@ -44,8 +50,13 @@ function describe(error: unknown): Fault {
     return {
       status: 503,
       code: error.code,
-      detail: 'the service cannot do this right now; try again in a moment',
+      // What is meant for the caller says when to come again; what else went wrong here is not theirs to read.
+      detail:
+        error.retryAfterSeconds === null
+          ? 'the service cannot do this right now; try again in a moment'
+          : error.message,
       errors: [],
+      retryAfterSeconds: error.retryAfterSeconds,
     };
   }
   if (
@@ -84,6 +95,7 @@ function sendProblem(reply: FastifyReply, requestId: string, fault: Fault): Fast
     requestId,
     errors: [...fault.errors],
   };
+  if (typeof fault.retryAfterSeconds === 'number') reply.header('retry-after', fault.retryAfterSeconds);
   return reply.code(fault.status).type('application/problem+json').serializer(JSON.stringify).send(problem);
 }
 

@@ -17,17 +17,20 @@ export class AppError extends Error {
   readonly status: number;
   /** Fields at fault, where there are any. */
   readonly issues: readonly FieldIssue[];
+  /** When trying again may help, seconds from now; null where nobody knows. */
+  readonly retryAfterSeconds: number | null;
 
   constructor(
     code: string,
     status: number,
     message: string,
-    options: { cause?: unknown; issues?: readonly FieldIssue[] } = {},
+    options: { cause?: unknown; issues?: readonly FieldIssue[]; retryAfterSeconds?: number } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     this.status = status;
     this.issues = options.issues ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
   }
 }

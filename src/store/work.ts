@@ -183,6 +183,21 @@ export async function overdueWork(db: Db, lane: string, limit: number): Promise<
   return rows.map(({ id }) => id);
 }
 
+/** How much work of a lane waits or is in hand, counted up to `most`. */
+export async function countWaiting(db: Db, lane: string, most: number): Promise<number> {
+  const some = db
+    .selectFrom('work')
+    .where('lane', '=', lane)
+    .where('state', '=', 'pending')
+    .select('turn')
+    .limit(most);
+  const { count } = await db
+    .selectFrom(some.as('some'))
+    .select(sql<number>`count(*)::int`.as('count'))
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
 /** Days that work is remembered after it is done; the work of a batch is remembered with the batch. */
 const rememberedDays = 7;
 

@@ -90,9 +90,11 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
           createdBy: requireKey(request).id,
           idempotencyKey: request.headers['idempotency-key'] ?? null,
         };
-        const { batchId } = await receiveBatch(rows, upload, { db: store.db, ring }).finally(() =>
-          drainBody(request, reply),
-        );
+        const { batchId } = await receiveBatch(rows, upload, {
+          db: store.db,
+          ring,
+          backlogRows: config.backlogRows,
+        }).finally(() => drainBody(request, reply));
         const batch = await requireBatch(batchId);
         return reply.code(202).header('location', `/v1/batches/${batchId}`).send(viewBatch(batch));
       },
