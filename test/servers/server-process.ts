@@ -7,6 +7,8 @@ import { createServer } from 'node:net';
 export type ServerProcess = {
   url: string;
   port: number;
+  /** Of the process that was started; its children are not counted. Null while it is down. */
+  pid(): number | null;
   /** Ends it in order. */
   stop(): Promise<void>;
   /** Ends it as a power cut would. */
@@ -66,6 +68,7 @@ export function createServerProcess(options: {
   return {
     url: options.url,
     port: options.port,
+    pid: () => child?.pid ?? null,
     stop: () => end(options.stopSignal),
     kill: () => end('SIGKILL'),
     freeze: () => void child?.kill('SIGSTOP'),
