@@ -10,7 +10,7 @@ type ProcessTimes = { parent: number; own: number; ofEndedChildren: number };
  * Processor seconds, user and system, that a process has taken since it began, with its children: those that run and those
  * that have ended (see proc(5), stat). PostgreSQL's backends are such children.
  */
-export function processorSeconds(pid: number): number {
+function processorSeconds(pid: number): number {
   const times = new Map<number, ProcessTimes>();
   for (const name of readdirSync('/proc')) {
     const id = Number(name);
@@ -44,4 +44,26 @@ function timesOf(pid: number): ProcessTimes | null {
 export function peakMemoryMiB(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
+}
+
+/** Ids of processes by the part they play. */
+export type ProcessesByPart = Readonly<Record<string, readonly number[]>>;
+
+/** As `processorSeconds`, by part, and that of this process alone as `sender`: what it started are the parts. */
+export function processorSecondsByPart(parts: ProcessesByPart): Record<string, number> {
+  const { user, system } = process.cpuUsage();
+  const ofParts = Object.entries(parts).map(([part, pids]) => [
+    part,
+    pids.reduce((sum, pid) => sum + processorSeconds(pid), 0),
+  ]);
+  return { ...Object.fromEntries(ofParts), sender: (user + system) / 1e6 };
+}
+
+/** What was taken since an earlier look. */
+export function processorSince(
+  before: Readonly<Record<string, number>>,
+  parts: ProcessesByPart,
+): Record<string, number> {
+  const now = Object.entries(processorSecondsByPart(parts));
+  return Object.fromEntries(now.map(([part, seconds]) => [part, seconds - (before[part] ?? 0)]));
 }
