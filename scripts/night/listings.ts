@@ -61,7 +61,7 @@ export async function createListingMaker(night: Night, prefix: string): Promise<
     const isOffer = random() < night.offers;
     const main = pick(isOffer ? offers : others, random);
     const beside = isOffer ? '' : `\n${varyNumbers(pick(plain, random).text, random)}`;
-    const id = `${prefix}${number}`;
+    const id = `${prefix}${scatter(number).toString(36)}`;
     const shown = random() < night.pictures ? 1 + Math.floor(random() * 3) : 0;
     return {
       id,
@@ -74,6 +74,11 @@ export async function createListingMaker(night: Night, prefix: string): Promise<
       postedAt: new Date(night.until.getTime() - Math.floor(random() * dayMs)).toISOString(),
     };
   };
+}
+
+/** Another number below 2^32 for every number below it: platforms' ids do not come in the order of an index. */
+function scatter(number: number): number {
+  return Math.imul(number, 0x9e3779b1) >>> 0;
 }
 
 function pick<T>(items: readonly T[], random: Random): T {

@@ -20,7 +20,12 @@ const forMeasuring = [
   'shared_buffers=512MB',
   'max_wal_size=4GB',
   'shared_preload_libraries=pg_stat_statements',
+  'logging_collector=on',
+  'log_destination=jsonlog',
+  'log_filename=server.log',
 ];
+/** Below the folder that a measured server is given: a JSON object per line. */
+export const measuredLog = 'postgres/log/server.json';
 
 /**
  * Starts a PostgreSQL of its own on loopback, with its data under `folder`.
