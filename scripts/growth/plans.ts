@@ -10,7 +10,7 @@ export type Plan = {
   /** With its parameters as $1 and lists of values cut short. */
   statement: string;
   ms: number;
-  /** As EXPLAIN (ANALYZE, BUFFERS) prints it. */
+  /** As EXPLAIN (ANALYZE, BUFFERS) prints it, without what repeats itself. */
   text: string;
   /** What it does that grows with the tables. */
   findings: string[];
@@ -21,7 +21,9 @@ const LogLine = z.object({ message: z.string() });
 const rowsInVain = 1_000;
 /** Tables with fewer rows are rightly scanned. */
 const rowsScanned = 1_000;
-const statementLength = 400;
+const statementLength = 700;
+const lineLength = 200;
+const linesOfAKind = 4;
 
 /**
  * Has PostgreSQL explain whatever the service asks of a database while `act` runs, as it is really run.
@@ -67,16 +69,30 @@ function readPlan(message: string): Plan | null {
   const begin = rest.lastIndexOf('\n', rest.indexOf('(cost='));
   const statement = shorten(rest.slice(0, begin));
   const text = rest.slice(begin + 1);
-  return { statement, ms: Number(ms), text, findings: findingsOf(text) };
+  return { statement, ms: Number(ms), text: brief(text), findings: findingsOf(text) };
 }
 
-/** Lists of parameters are as long as what was asked happens to be. */
+/** Lists of parameters are as long as what was asked happens to be; columns are the least of a statement. */
 function shorten(statement: string): string {
   return statement
     .replace(/\s+/g, ' ')
     .replace(/\(\$\d+(?:, \$\d+)*\)(?:, \(\$\d+(?:, \$\d+)*\))*/g, '($…)')
-    .replace(/ \/\*.*?\*\//g, '')
+    .replace(/^select .*? from /, 'select … from ')
     .slice(0, statementLength);
+}
+
+/** A plan with long lines cut, and without what is done in the same way for one value after the other. */
+function brief(plan: string): string {
+  const seen = new Map<string, number>();
+  const lines: string[] = [];
+  for (const line of plan.split('\n')) {
+    const kind = line.replace(/\(cost.*|\d.*|'.*/, '');
+    const times = (seen.get(kind) ?? 0) + 1;
+    seen.set(kind, times);
+    if (times < linesOfAKind) lines.push(line.length > lineLength ? `${line.slice(0, lineLength)}…` : line);
+    else if (times === linesOfAKind) lines.push(`${/^ */.exec(line)?.[0] ?? ''}… and so on`);
+  }
+  return lines.join('\n');
 }
 
 function findingsOf(plan: string): string[] {
