@@ -13,7 +13,7 @@ import { readIndexSizes, readTableSizes, type TableSize } from './growth/table-s
 import { median } from './median.ts';
 import { createListingMaker, usualNight, writeListings } from './night/listings.ts';
 import { type OwnService, startOwnService } from './night/own-service.ts';
-import { processorSecondsByPart, processorSince } from './night/processor-time.ts';
+import { sum, watchProcessors } from './night/processor-time.ts';
 import { sendBatch } from './night/send-batch.ts';
 import { type MeasuredServers, query, startServers } from './night/servers.ts';
 import { markdownTable } from './peers/markdown-table.ts';
@@ -57,6 +57,8 @@ const noticeableMs = 3;
 type Size = {
   listings: number;
   perSecond: number;
+  /** Processors that were busy with something else. */
+  others: number;
   /** Processor microseconds of a listing, by part. */
   microseconds: Record<string, number>;
   tables: TableSize[];
@@ -77,10 +79,10 @@ async function createFiller(service: OwnService, folder: string) {
       const file = join(folder, 'part.ndjson');
       await writeListings(file, make, { from: sent, count });
       sent += count;
-      const before = processorSecondsByPart(service.parts);
+      const since = watchProcessors(service.parts);
       const { batch, seconds } = await sendBatch(service, file, askEveryMs);
-      const { sender: _sender, ...processor } = processorSince(before, service.parts);
-      return { batchId: batch.id, perSecond: count / seconds, processor };
+      const { took, others } = since();
+      return { batchId: batch.id, perSecond: count / seconds, took, others: others / seconds };
     },
   };
 }
@@ -100,13 +102,13 @@ async function measureSize(
   const parts: Awaited<ReturnType<typeof filler.send>>[] = [];
   const rows = Math.round(options.measured / options.rounds);
   for (let round = 0; round < options.rounds; round += 1) parts.push(await filler.send(rows));
-  const microseconds = (part: string) =>
-    median(parts.map(({ processor }) => ((processor[part] ?? 0) / rows) * 1e6));
+  const microseconds = (part: string) => median(parts.map(({ took }) => ((took[part] ?? 0) / rows) * 1e6));
   const tables = await readTableSizes(service.databaseUrl);
   const reads = await timeReads(await readsIn(service, parts.at(-1)?.batchId ?? ''), options.repeats);
   return {
     listings,
     perSecond: median(parts.map((part) => part.perSecond)),
+    others: median(parts.map((part) => part.others)),
     microseconds: Object.fromEntries(Object.keys(service.parts).map((part) => [part, microseconds(part)])),
     tables,
     reads,
@@ -121,7 +123,7 @@ async function readsIn(service: OwnService & { databaseUrl: string }, batchId: s
   return await readsOf(service, { batchId, middleId: middle?.id ?? '' });
 }
 
-const allOf = (size: Size) => Object.values(size.microseconds).reduce((sum, each) => sum + each, 0);
+const allOf = (size: Size) => sum(Object.values(size.microseconds));
 const bytesOf = (tables: readonly TableSize[]) =>
   tables.reduce((sum, { heap, indexes, toast }) => sum + heap + indexes + toast, 0);
 const stored = (size: Size) => size.listings + options.measured;
@@ -135,12 +137,21 @@ function printSizes(measured: readonly Size[]): void {
   );
   console.log(
     markdownTable(
-      ['listings', 'listings/s', ...parts, 'all', 'database MB', 'bytes per listing'],
+      [
+        'listings',
+        'listings/s',
+        ...parts,
+        'all',
+        'processors busy with others',
+        'database MB',
+        'bytes per listing',
+      ],
       measured.map((size) => [
         String(size.listings),
         size.perSecond.toFixed(0),
         ...parts.map((part) => (size.microseconds[part] ?? 0).toFixed(0)),
         allOf(size).toFixed(0),
+        size.others.toFixed(2),
         mega(bytesOf(size.tables)),
         perListing(bytesOf(size.tables), size),
       ]),

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { median } from './median.ts';
 import { createListingMaker, usualNight, writeListings } from './night/listings.ts';
+import { sum } from './night/processor-time.ts';
 import { topSelfTimes } from './night/profile.ts';
 import { query, startServers } from './night/servers.ts';
 import { type NightFiles, type NightRun, runNight, type Way, ways } from './night/ways.ts';
@@ -75,11 +76,9 @@ function speedTable(runs: ReadonlyMap<Way, NightRun[]>): string {
   const naive = runs.get('naive');
   const rows = [...runs].map(([way, ofWay]) => {
     const processor = (part: string) =>
-      (mediansOf(ofWay, (run) => run.processor[part] ?? 0) / listings) * 1_000;
-    const busy = mediansOf(
-      ofWay,
-      (run) => Object.values(run.processor).reduce((sum, each) => sum + each, 0) / run.seconds,
-    );
+      (mediansOf(ofWay, (run) => run.processor.took[part] ?? 0) / listings) * 1_000;
+    const busy = mediansOf(ofWay, ({ processor: { took }, seconds }) => sum(Object.values(took)) / seconds);
+    const others = mediansOf(ofWay, (run) => run.processor.others / run.seconds);
     const memory = (part: string) => mediansOf(ofWay, (run) => run.memoryMiB[part] ?? 0);
     const rate = mediansOf(ofWay, perSecond);
     return [
@@ -90,6 +89,7 @@ function speedTable(runs: ReadonlyMap<Way, NightRun[]>): string {
       way === 'naive' ? '–' : mediansOf(ofWay, (run) => run.uploadSeconds ?? 0).toFixed(1),
       ...Object.keys(parts).map((part) => (processor(part) === 0 ? '–' : processor(part).toFixed(3))),
       busy.toFixed(2),
+      others.toFixed(2),
       `${memory('api').toFixed(0)}, ${memory('worker') === 0 ? '–' : memory('worker').toFixed(0)}`,
       `${ofWay[0]?.flagged}, ${ofWay[0]?.waiting}`,
     ];
@@ -102,6 +102,7 @@ function speedTable(runs: ReadonlyMap<Way, NightRun[]>): string {
     'upload s',
     ...Object.values(parts).map((part) => `${part} s/1,000`),
     'processors busy',
+    'with others',
     'peak MiB, API and worker',
     'flagged, reviews',
   ];

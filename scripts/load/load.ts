@@ -10,7 +10,7 @@ import { createRandom } from '../../src/classifier/random.ts';
 import type { Role } from '../../src/domain/role.ts';
 import { createListingMaker, usualNight } from '../night/listings.ts';
 import { type OwnService, startOwnService } from '../night/own-service.ts';
-import { processorSecondsByPart, processorSince } from '../night/processor-time.ts';
+import { type ProcessorTime, watchProcessors } from '../night/processor-time.ts';
 import type { Service } from '../night/send-batch.ts';
 import { type MeasuredServers, startServers } from '../night/servers.ts';
 import { markdownTable } from '../peers/markdown-table.ts';
@@ -81,7 +81,7 @@ type Phase = {
   latencies: Latencies;
   lateness: Latencies;
   rowsPerSecond: number | null;
-  processor: Record<string, number> | null;
+  processor: ProcessorTime;
   loopDelay: string;
 };
 
@@ -133,13 +133,13 @@ async function drive(service: Service, own: OwnService | null): Promise<Phase[]>
     await readLoopDelay(service.address); // what it tells is since it was last asked
     const times = turn();
     const scoredBefore = jobs?.scored() ?? 0;
-    const before = processorSecondsByPart(own?.parts ?? {});
+    const since = watchProcessors(own?.parts ?? {});
     const began = performance.now();
     await sleep(seconds);
     turn();
     const took = (performance.now() - began) / 1_000;
     const rowsPerSecond = jobs === null ? null : (jobs.scored() - scoredBefore) / took;
-    const processor = own === null ? null : processorSince(before, own.parts);
+    const processor = since();
     const loopDelay = await readLoopDelay(service.address);
     return { name, seconds: took, ...times, rowsPerSecond, processor, loopDelay };
   }
@@ -208,10 +208,15 @@ function printPhase(phase: Phase): void {
   console.log(phase.loopDelay);
   if (phase.rowsPerSecond !== null)
     console.log(`Batches were scored at ${phase.rowsPerSecond.toFixed(0)} rows/s meanwhile.`);
-  if (processor !== null) {
-    const busy = Object.entries(processor).map(([part, took]) => `${part} ${(took / seconds).toFixed(2)}`);
-    console.log(`Processors busy: ${busy.join(', ')} (the sender is this client).`);
-  }
+  const each = (of: Record<string, number>) =>
+    Object.entries(of)
+      .map(([part, took]) => `${part} ${(took / seconds).toFixed(2)}`)
+      .join(', ');
+  console.log(
+    `Processors busy with: ${each(processor.took)} (this client), others ${(processor.others / seconds).toFixed(2)}.`,
+  );
+  if (Object.keys(processor.waited).length > 0)
+    console.log(`Ready and waiting for a processor: ${each(processor.waited)}.`);
   for (const [error, count] of latencies.errors()) console.log(`${count} × ${error}`);
 }
 

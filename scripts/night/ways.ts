@@ -4,9 +4,9 @@ import { startNaiveWay } from './naive-way.ts';
 import { startEmbedded, startOwnService } from './own-service.ts';
 import {
   type ProcessesByPart,
+  type ProcessorTime,
   peakMemoryMiB,
-  processorSecondsByPart,
-  processorSince,
+  watchProcessors,
 } from './processor-time.ts';
 import { monotonicUs } from './profile.ts';
 import { type Service, sendBatch } from './send-batch.ts';
@@ -27,8 +27,8 @@ export type NightRun = {
   seconds: number;
   /** Of that, until the upload was answered; null for the naive way. */
   uploadSeconds: number | null;
-  /** Processor seconds by part: `api`, `worker`, `postgres`, `redis`, and `sender`, which is this process. */
-  processor: Record<string, number>;
+  /** Parts are `api`, `worker`, `postgres` and `redis`. */
+  processor: ProcessorTime;
   /** Most memory of a process, by part, MiB; of the servers' first process alone. */
   memoryMiB: Record<string, number>;
   flagged: number;
@@ -96,12 +96,12 @@ async function measure<T>(
   parts: ProcessesByPart,
   { servers, onMeasured }: NightOptions,
   night: () => Promise<T>,
-): Promise<{ result: T; processor: Record<string, number>; memoryMiB: Record<string, number> }> {
+): Promise<{ result: T; processor: ProcessorTime; memoryMiB: Record<string, number> }> {
   await query(servers.postgres.url, 'select pg_stat_statements_reset()');
-  const before = processorSecondsByPart(parts);
+  const since = watchProcessors(parts);
   const fromUs = monotonicUs();
   const result = await night();
-  const processor = processorSince(before, parts);
+  const processor = since();
   await onMeasured?.({ fromUs, toUs: monotonicUs() });
   const peaks = Object.entries(parts).map(([part, pids]) => [part, Math.max(...pids.map(peakMemoryMiB))]);
   return { result, processor, memoryMiB: Object.fromEntries(peaks) };
