@@ -123,21 +123,35 @@ function printProfiles(way: Way, folder: string, between: { fromUs: number; toUs
   }
 }
 
-type Statement = { calls: number; seconds: number; rows: number; wal_mb: number; query: string };
+type Statement = {
+  calls: number;
+  seconds: number;
+  planned: number;
+  rows: number;
+  wal_mb: number;
+  query: string;
+};
+
+/** It costs a little itself, so it is counted only on demand. */
+async function countPlanning(postgresUrl: string): Promise<void> {
+  await query(postgresUrl, 'alter system set pg_stat_statements.track_planning = on');
+  await query(postgresUrl, 'select pg_reload_conf()');
+}
 
 async function printStatements(way: Way, postgresUrl: string): Promise<void> {
   const statements = await query<Statement>(
     postgresUrl,
-    `select calls::int, total_exec_time / 1000 as seconds, rows::int, (wal_bytes / 1e6)::float8 as wal_mb,
+    `select calls::int, total_exec_time / 1000 as seconds, total_plan_time / 1000 as planned, rows::int, (wal_bytes / 1e6)::float8 as wal_mb,
        left(regexp_replace(query, '\\s+', ' ', 'g'), 160) as query
-     from pg_stat_statements order by total_exec_time desc limit ${statementsShown}`,
+     from pg_stat_statements order by total_exec_time + total_plan_time desc limit ${statementsShown}`,
   );
   console.log(`\n### ${ways[way]}: statements by the time PostgreSQL took for them\n`);
   console.log(
     markdownTable(
-      ['seconds', 'calls', 'rows', 'WAL MB', 'statement'],
-      statements.map(({ seconds, calls, rows, wal_mb, query: text }) => [
+      ['seconds', 'planning', 'calls', 'rows', 'WAL MB', 'statement'],
+      statements.map(({ seconds, planned, calls, rows, wal_mb, query: text }) => [
         seconds.toFixed(2),
+        planned.toFixed(2),
         String(calls),
         String(rows),
         wal_mb.toFixed(1),
@@ -180,6 +194,7 @@ const servers = await startServers();
 const runs = new Map<Way, NightRun[]>(options.ways.map((way) => [way, []]));
 try {
   const files = await writeFiles(folder);
+  if (options.profile) await countPlanning(servers.postgres.url);
   for (let round = 1; round <= rounds; round += 1) {
     for (const way of options.ways) {
       const profileFolder = options.profile && round === rounds && way !== 'naive' ? join(folder, way) : null;

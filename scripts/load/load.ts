@@ -3,7 +3,9 @@
  * many requests there were, how many failed and how long they took, without a batch running and with batches running. Exits
  * with 1 when a limit is passed.
  */
+import { mkdtempSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { createRandom } from '../../src/classifier/random.ts';
@@ -11,6 +13,7 @@ import type { Role } from '../../src/domain/role.ts';
 import { createListingMaker, usualNight } from '../night/listings.ts';
 import { type OwnService, startOwnService } from '../night/own-service.ts';
 import { type ProcessorTime, watchProcessors } from '../night/processor-time.ts';
+import { monotonicUs, topSelfTimes } from '../night/profile.ts';
 import type { Service } from '../night/send-batch.ts';
 import { type MeasuredServers, startServers } from '../night/servers.ts';
 import { markdownTable } from '../peers/markdown-table.ts';
@@ -29,6 +32,13 @@ const options = new Command('load')
   .option('--url <address>', 'a running service')
   .option('--key <key>', 'an admin key of it; keys for the callers are made with it and revoked at the end')
   .option('--workers <n>', 'workers of its own service', number, 1)
+  .option(
+    '--worker-nice <n>',
+    'niceness of its own workers, 0 to 19: how readily they let others go first',
+    number,
+    0,
+  )
+  .option('--profile', 'print where its own service spends its time while batches run', false)
   .option('--seconds <n>', 'time measured without and with batches, each', number, 60)
   .option('--warm-up <n>', 'seconds of the same before, unmeasured', number, 10)
   .option('--rate <n>', "analysts' requests per second", number, 200)
@@ -49,6 +59,8 @@ const options = new Command('load')
     url?: string;
     key?: string;
     workers: number;
+    workerNice: number;
+    profile: boolean;
     seconds: number;
     warmUp: number;
     rate: number;
@@ -60,6 +72,8 @@ const options = new Command('load')
     mostErrors: number;
     leastRate: number;
   }>();
+
+const functionsShown = 30;
 
 const sizes = options.batches
   .split(',')
@@ -83,6 +97,8 @@ type Phase = {
   rowsPerSecond: number | null;
   processor: ProcessorTime;
   loopDelay: string;
+  /** On the monotonic clock, microseconds. */
+  between: { fromUs: number; toUs: number };
 };
 
 const Key = z.object({ secret: z.string() });
@@ -134,14 +150,15 @@ async function drive(service: Service, own: OwnService | null): Promise<Phase[]>
     const times = turn();
     const scoredBefore = jobs?.scored() ?? 0;
     const since = watchProcessors(own?.parts ?? {});
-    const began = performance.now();
+    const [began, fromUs] = [performance.now(), monotonicUs()];
     await sleep(seconds);
     turn();
+    const between = { fromUs, toUs: monotonicUs() };
     const took = (performance.now() - began) / 1_000;
     const rowsPerSecond = jobs === null ? null : (jobs.scored() - scoredBefore) / took;
     const processor = since();
     const loopDelay = await readLoopDelay(service.address);
-    return { name, seconds: took, ...times, rowsPerSecond, processor, loopDelay };
+    return { name, seconds: took, ...times, rowsPerSecond, processor, loopDelay, between };
   }
 
   tell('warming up');
@@ -259,18 +276,32 @@ function goFirst(): void {
   }
 }
 
-async function startOwn(): Promise<{ servers: MeasuredServers; service: OwnService }> {
+/** A service of this run's own, which has to be stopped before its profiles can be read. */
+type Own = { servers: MeasuredServers; service: OwnService; profileFolder: string | null };
+
+async function startOwn(): Promise<Own> {
   tell('starting PostgreSQL, Redis and saring');
   const servers = await startServers();
   try {
-    return {
-      servers,
-      service: await startOwnService(servers, { workers: options.workers, profileFolder: null }),
-    };
+    const profileFolder = options.profile ? mkdtempSync(join(servers.folder, 'profile-')) : null;
+    const service = await startOwnService(servers, { workers: options.workers, profileFolder });
+    for (const pid of service.parts.worker ?? []) setPriority(pid, options.workerNice);
+    return { servers, service, profileFolder };
   } catch (error) {
     await servers.close();
     throw error;
   }
+}
+
+function printProfile(folder: string, { name, between }: Phase): void {
+  console.log(`\n### ${name}: \`saring serve\`, self time\n`);
+  const top = topSelfTimes(join(folder, 'serve'), between).slice(0, functionsShown);
+  console.log(
+    markdownTable(
+      ['function', 'share'],
+      top.map((each) => [each.name, `${(each.share * 100).toFixed(1)} %`]),
+    ),
+  );
 }
 
 const { url, key } = options;
@@ -280,14 +311,17 @@ if ((url === undefined) !== (key === undefined)) {
 }
 const own = url === undefined ? await startOwn() : null;
 goFirst();
+let phases: Phase[] = [];
 try {
   const service = own?.service ?? { address: url ?? '', key: key ?? '' };
-  const phases = await drive(service, own?.service ?? null);
-  phases.forEach(printPhase);
-  console.log('');
-  const last = phases.at(-1);
-  process.exitCode = last !== undefined && limitsKept(last) ? 0 : 1;
+  phases = await drive(service, own?.service ?? null);
 } finally {
   await own?.service.stop();
+  const last = phases.at(-1);
+  if (last !== undefined && own !== null && own.profileFolder !== null) printProfile(own.profileFolder, last);
   await own?.servers.close();
 }
+phases.forEach(printPhase);
+console.log('');
+const last = phases.at(-1);
+process.exitCode = last !== undefined && limitsKept(last) ? 0 : 1;
