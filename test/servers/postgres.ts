@@ -11,15 +11,32 @@ import {
   serverUser,
 } from './server-process.ts';
 
+/** Tests want a server that is quick to set up and may lose everything. */
+const forTests = ['fsync=off'];
+/** Measurements want one as a careful operator would run it; the rest is PostgreSQL's own default. */
+const forMeasuring = [
+  'fsync=on',
+  'synchronous_commit=on',
+  'shared_buffers=512MB',
+  'max_wal_size=4GB',
+  'shared_preload_libraries=pg_stat_statements',
+  'logging_collector=on',
+  'log_destination=jsonlog',
+  'log_filename=server.log',
+];
+/** Below the folder that a measured server is given: a JSON object per line. */
+export const measuredLog = 'postgres/log/server.json';
+
 /**
  * Starts a PostgreSQL of its own on loopback, with its data under `folder`.
  *
  * @param options.layout more for initdb, such as where the write-ahead log lies
  * @param options.env is added to its environment
+ * @param options.measuring keeps what is committed and counts statements (pg_stat_statements), as a real one does
  */
 export async function startPostgres(
   folder: string,
-  options: { layout?: readonly string[]; env?: Record<string, string> } = {},
+  options: { layout?: readonly string[]; env?: Record<string, string>; measuring?: boolean } = {},
 ): Promise<ServerProcess> {
   const data = join(folder, 'postgres');
   mkdirSync(data, { mode: 0o700 });
@@ -50,8 +67,8 @@ export async function startPostgres(
   const settings = [
     'listen_addresses=127.0.0.1',
     `unix_socket_directories=${data}`,
-    'fsync=off',
     'max_connections=200',
+    ...(options.measuring === true ? forMeasuring : forTests),
   ];
   const server = createServerProcess({
     url,

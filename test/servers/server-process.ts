@@ -7,6 +7,8 @@ import { createServer } from 'node:net';
 export type ServerProcess = {
   url: string;
   port: number;
+  /** Of the process that was started; its children are not counted. Null while it is down. */
+  pid(): number | null;
   /** Ends it in order. */
   stop(): Promise<void>;
   /** Ends it as a power cut would, and the processes it started with it. */
@@ -104,6 +106,7 @@ export function createServerProcess(options: {
   return {
     url: options.url,
     port: options.port,
+    pid: () => child?.pid ?? null,
     running,
     output: () => output,
     stop: () => end((ending) => ending.kill(options.stopSignal)),
