@@ -2,7 +2,25 @@ import type { Logger } from 'pino';
 import type { Bell, Concurrency, JobQueue, Lane } from './job-queue.ts';
 
 /** Work that has been taken for this process. */
-type WorkRecord = { id: string; lane: Lane; payload: unknown; attempts: number };
+type WorkRecord = {
+  id: string;
+  lane: Lane;
+  payload: unknown;
+  attempts: number;
+  /** Since it was written down, when it was taken. */
+  ageSeconds: number;
+};
+
+/** How a try can end. */
+export const workOutcomes = ['done', 'put-off', 'failed', 'given-up'] as const;
+
+/** The end of a try: how, after how long in hand, and how long after the work was written down. */
+export type WorkEnd = {
+  lane: Lane;
+  outcome: (typeof workOutcomes)[number];
+  seconds: number;
+  ageSeconds: number;
+};
 
 /** The record that bells speak of; the store keeps it. */
 type WorkLedger = {
@@ -47,6 +65,8 @@ export type RunnerOptions = {
   reconcileEveryMs: number;
   /** How long taken work is held without a sign of life, milliseconds. */
   leaseMs?: number;
+  /** Hears of every try that ends. */
+  onWork?(end: WorkEnd): void;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 };
 
@@ -75,13 +95,16 @@ export function retryDelayMs(attempts: number): number {
  * timer for whatever was lost on the way.
  */
 export function createRunner(options: RunnerOptions): Runner {
-  const { queue, ledger, handlers, log, leaseMs = standardLeaseMs } = options;
+  const { queue, ledger, handlers, log, leaseMs = standardLeaseMs, onWork } = options;
   let timer: NodeJS.Timeout | null = null;
   let reconciling: Promise<number> | null = null;
 
   async function run(bell: Bell, signal: AbortSignal): Promise<void> {
     const work = await ledger.take(bell.workId, leaseMs);
     if (work === null) return;
+    const { lane, ageSeconds } = work;
+    const takenAt = performance.now();
+    let outcome: WorkEnd['outcome'] = 'done';
     const renewal = setInterval(() => {
       ledger
         .renew(work.id, leaseMs)
@@ -93,6 +116,7 @@ export function createRunner(options: RunnerOptions): Runner {
       const putOffMs = error instanceof NotBeforeError ? error.afterMs : null;
       const lost =
         putOffMs === null && (error instanceof UnrecoverableError || work.attempts >= options.maxAttempts);
+      outcome = lost ? 'given-up' : putOffMs === null ? 'failed' : 'put-off';
       const waitMs = Math.max(retryDelayMs(work.attempts), putOffMs ?? 0);
       const retryAt = lost ? null : new Date(Date.now() + waitMs);
       const about = { workId: work.id, lane: work.lane, attempts: work.attempts, retryAt };
@@ -102,6 +126,8 @@ export function createRunner(options: RunnerOptions): Runner {
       await ledger.fail(work, error instanceof Error ? error.message : String(error), retryAt);
     } finally {
       clearInterval(renewal);
+      const seconds = (performance.now() - takenAt) / 1000;
+      onWork?.({ lane, outcome, seconds, ageSeconds: ageSeconds + seconds });
     }
   }
 

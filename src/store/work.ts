@@ -3,7 +3,14 @@ import { v7 as uuid } from 'uuid';
 import type { Db } from './db.ts';
 
 /** Work that is taken: what a handler needs to do it. */
-export type Work = { id: string; lane: string; payload: unknown; attempts: number };
+export type Work = {
+  id: string;
+  lane: string;
+  payload: unknown;
+  attempts: number;
+  /** Since it was written down. */
+  ageSeconds: number;
+};
 
 const inMs = (ms: number) => sql<Date>`now() + make_interval(secs => ${ms / 1000})`;
 
@@ -69,7 +76,13 @@ export async function takeWork(db: Db, id: string, leaseMs: number): Promise<Wor
     .where('state', '=', 'pending')
     .where('due_at', '<=', sql<Date>`now()`)
     .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<=', sql<Date>`now()`)]))
-    .returning(['id', 'lane', 'payload', 'attempts'])
+    .returning([
+      'id',
+      'lane',
+      'payload',
+      'attempts',
+      sql<number>`extract(epoch from now() - created_at)::float8`.as('ageSeconds'),
+    ])
     .executeTakeFirst();
   return row ?? null;
 }
@@ -160,16 +173,4 @@ export async function dropOldWork(db: Db): Promise<void> {
     .where('batch_id', 'is', null)
     .where('finished_at', '<', sql<Date>`now() - make_interval(days => ${rememberedDays})`)
     .execute();
-}
-
-/** How much work is pending and how much was given up. */
-export async function countWork(db: Db): Promise<{ pending: number; failed: number }> {
-  return await db
-    .selectFrom('work')
-    .where('state', 'in', ['pending', 'failed'])
-    .select([
-      sql<number>`count(*) filter (where state = 'pending')::int`.as('pending'),
-      sql<number>`count(*) filter (where state = 'failed')::int`.as('failed'),
-    ])
-    .executeTakeFirstOrThrow();
 }
