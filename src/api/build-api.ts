@@ -54,6 +54,9 @@ declare module 'fastify' {
   }
 }
 
+/** Where a process that listens stands between start and end. */
+export type ApiLife = { isEnding(): boolean; isClosing(): boolean };
+
 function refusePacked({ headers, routeOptions }: FastifyRequest): void {
   const encoding = headers['content-encoding']?.toLowerCase();
   if (encoding === undefined || encoding === 'identity') return;
@@ -67,14 +70,22 @@ function refusePacked({ headers, routeOptions }: FastifyRequest): void {
 
 /**
  * Builds the whole HTTP API over running services, without listening: tests inject requests, `main.ts` listens.
+ *
+ * @param life.isEnding whether readiness tells that no more should be sent here
+ * @param life.isClosing whether each answer is the last on its connection
  */
-export async function buildApi(services: Services): Promise<FastifyInstance> {
+export async function buildApi(
+  services: Services,
+  life: ApiLife = { isEnding: () => false, isClosing: () => false },
+): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = services.log;
   const api = Fastify({
     loggerInstance,
     // One line per request is written below, without its text.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: services.config.http.bodyLimitBytes,
+    // A request that comes while the service closes is answered like any other.
+    return503OnClosing: false,
     genReqId: (request) => {
       const sent = request.headers['x-request-id'];
       return typeof sent === 'string' && requestIdForm.test(sent) ? sent : randomUUID();
@@ -89,6 +100,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
 
   api.addHook('onRequest', async (request, reply) => {
     reply.headers(dataHeaders).header('x-request-id', request.id);
+    if (life.isClosing()) reply.header('connection', 'close');
     refusePacked(request);
   });
   api.addHook('onResponse', async (request, reply) => {
@@ -109,7 +121,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
     await pages.register(swaggerUi, { routePrefix: '/docs', staticCSP: pagePolicy });
   });
   api.get('/openapi.json', { schema: { hide: true } }, async () => api.swagger());
-  await api.register(operationRoutes(services));
+  await api.register(operationRoutes(services, life.isEnding));
   await api.register(async (guarded) => {
     authenticate(guarded, services.store.db);
     await guarded.register(scoreRoutes(services));

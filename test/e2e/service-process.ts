@@ -21,6 +21,11 @@ export async function startServiceProcess(environment: Record<string, string>): 
   return await start('serve', environment, /"address":"([^"]+)"/);
 }
 
+/** Starts `saring work` and waits until it works; `address` is where it shows metrics, if METRICS_PORT has it do so. */
+export async function startWorkProcess(environment: Record<string, string>): Promise<ServiceProcess> {
+  return await start('work', environment, /(?:"metrics":"([^"]+)".*)?"msg":"working"/s);
+}
+
 /** Starts `saring demo` on a free port and waits until it has shown everything. */
 export async function startDemo(environment: Record<string, string>): Promise<ServiceProcess> {
   return await start('demo', environment, /saring answers at (\S+) .*admin key/s);
@@ -60,19 +65,26 @@ async function start(
 
 async function printed(child: ChildProcess, ready: RegExp, output: () => string): Promise<string> {
   for (;;) {
-    const [, found] = ready.exec(output()) ?? [];
-    if (found !== undefined) return found;
+    const found = ready.exec(output());
+    if (found !== null) return found[1] ?? '';
     if (child.exitCode !== null) throw new Error(`saring ended before it was ready:\n${output()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** Runs the command line to its end. */
+/**
+ * Runs the command line to its end.
+ *
+ * @param options.shell a line of shell that runs it, as `$0 $@`
+ */
 export async function runSaring(
   args: readonly string[],
-  options: { env?: Record<string, string>; input?: string } = {},
+  options: { env?: Record<string, string>; input?: string; shell?: string } = {},
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [main, ...args], {
+  const command = [process.execPath, main, ...args];
+  const [program = '', ...rest] =
+    options.shell === undefined ? command : ['sh', '-c', options.shell, ...command];
+  const child = spawn(program, rest, {
     env: { PATH: process.env.PATH ?? '', ...options.env },
     stdio: 'pipe',
   });
