@@ -102,7 +102,9 @@ test('services and workers are replaced one after another under load: no request
   expect(location).toMatch(/^\/v1\/batches\//);
   expect(await countOf(db, 'select count(*)::int as n from batch')).toBe(1);
   expect(await countOf(db, 'select count(distinct row_number)::int as n from batch_item')).toBe(rows);
-  expect(await countOf(db, "select count(*)::int as n from listing where text like 'bal segel import p%'")).toBe(rows);
+  expect(
+    await countOf(db, "select count(*)::int as n from listing where text like 'bal segel import p%'"),
+  ).toBe(rows);
   expect(
     await countOf(
       db,
