@@ -13,6 +13,7 @@ import { AppError } from '../domain/app-error.ts';
 import type { Services } from '../services.ts';
 import { authenticate } from './authenticate.ts';
 import { answerProblems } from './problems.ts';
+import { backupRoutes } from './routes/backups.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { captureRoutes } from './routes/captures.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -131,6 +132,7 @@ export async function buildApi(
     await guarded.register(batchRoutes(services));
     await guarded.register(modelRoutes(services));
     await guarded.register(keyRoutes(services));
+    await guarded.register(backupRoutes(services));
   });
   return api;
 }
