@@ -8,7 +8,7 @@ const script = join(import.meta.dirname, 'hold-socket.py');
 const main = join(import.meta.dirname, '../../src/main.ts');
 
 /** A `saring serve` that answers on the held socket. */
-export type HeldService = {
+type HeldService = {
   /** Ends it with SIGTERM; resolves to its exit code. */
   stop(): Promise<number>;
   output(): string;
