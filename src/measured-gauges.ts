@@ -54,8 +54,11 @@ export function createMeasuredGauges(
       await within(patienceMs, answerOf(part));
       up.set({ part: part.name }, 1);
     } catch {
-      for (const each of part.gauges) each.reset();
-      for (const each of part.gauges) each.remove();
+      for (const each of part.gauges) {
+        each.reset();
+        // One without labels is 0 after a reset, which would be a lie.
+        each.remove({});
+      }
       up.set({ part: part.name }, 0);
     }
   }
