@@ -17,10 +17,10 @@ export type RunningService = {
   /** The admin key made on the very first start of an embedded store; null ever after. */
   firstKey: string | null;
   /**
-   * Tells readiness that it ends and serves on for DRAIN_SECONDS; then takes no new connection, finishes the requests under
+   * Tells readiness that it ends and, to drain, serves on for DRAIN_SECONDS; then takes no new connection, finishes the requests under
    * way and the work in hand, and frees everything.
    */
-  close(): Promise<void>;
+  close(options: { drain: boolean }): Promise<void>;
 };
 
 /** What a log tells of an error: not the fields that libraries hang on it, which may hold a listing or a secret. */
@@ -64,9 +64,9 @@ export async function startService(
       services,
       address,
       firstKey,
-      async close() {
+      async close({ drain }) {
         ending = true;
-        await setTimeout(config.drainMs);
+        if (drain) await setTimeout(config.drainMs);
         closing = true;
         await closeGently(api, config.shutdownMs);
         await services.close();

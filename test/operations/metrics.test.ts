@@ -1,8 +1,12 @@
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import pg from 'pg';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -27,6 +31,9 @@ const Rule = z.object({
   for: z.string(),
   labels: z.object({ severity: z.enum(['page', 'ticket']) }),
   annotations: z.object({ summary: z.string().min(10), runbook: z.string().min(40) }),
+});
+const Claimed = z.object({
+  reviews: z.tuple([z.object({ id: z.string(), claim: z.object({ token: z.int() }) })]),
 });
 const Rules = z.object({ groups: z.array(z.object({ name: z.string(), rules: z.array(Rule) })) });
 const Dashboard = z.object({
@@ -75,13 +82,22 @@ describe('dashboard and alert rules', () => {
   let lines: string[];
   let drop: () => Promise<void>;
   let folder: string;
+  let pictures: Server;
+  let key: string;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'saring-metrics-'));
     const database = await freshDatabase(inject('databaseUrl'));
     drop = database.drop;
     const store = await openStore({ engine: 'postgres', url: database.url, poolSize: 2 });
-    const { secret: key } = await createApiKey(store.db, { name: 'night', role: 'admin' });
+    key = (await createApiKey(store.db, { name: 'night', role: 'admin' })).secret;
+    const picture = await sharp({ create: { width: 80, height: 80, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
+    pictures = createServer((request, answer) =>
+      request.url === '/there' ? answer.end(picture) : answer.writeHead(404).end(),
+    ).listen(0, '127.0.0.1');
+    await once(pictures, 'listening');
     const redis = new URL(inject('redisUrl'));
     redis.pathname = '/14';
     const environment = {
@@ -89,6 +105,7 @@ describe('dashboard and alert rules', () => {
       REDIS_URL: redis.href,
       SARING_DATA: folder,
       CAPTURES_FOLDER: join(folder, 'captures'),
+      PICTURE_ALLOWED: pictureHost(),
     };
     service = await startServiceProcess(environment);
     worker = await startWorkProcess({ ...environment, METRICS_PORT: '0' });
@@ -101,9 +118,25 @@ describe('dashboard and alert rules', () => {
   afterAll(async () => {
     expect(await worker.stop()).toBe(0);
     expect(await service.stop()).toBe(0);
+    pictures.close();
     await drop();
     rmSync(folder, { recursive: true, force: true });
   });
+
+  function pictureHost(): string {
+    return `127.0.0.1:${(pictures.address() as AddressInfo).port}`; // listens on TCP
+  }
+
+  async function post(path: string, body: object): Promise<unknown> {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${service.address}${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    expect(answer.status).toBeLessThan(300);
+    return await answer.json();
+  }
 
   test.each(expressions)('$name asks for what the pages have', ({ expr }) => {
     const named = namedMetrics(expr);
@@ -158,6 +191,32 @@ describe('dashboard and alert rules', () => {
     expect(await pageOf(service.address)).toContain(
       'saring_work_ended_total{lane="assess",outcome="done"} 0',
     );
+  });
+
+  test('pictures are counted by what became of them, decisions by what was decided and taken back', async () => {
+    const imageUrls = ['there', 'gone'].map((name) => `http://${pictureHost()}/${name}`);
+    await post('/v1/listings', { text: 'bal segel import korea', imageUrls });
+    await vi.waitFor(
+      async () => {
+        const page = await pageOf(worker.address);
+        expect(page).toContain('saring_captures_total{outcome="captured"} 1');
+        expect(page).toContain('saring_captures_total{outcome="refused"} 1');
+      },
+      { timeout: 30_000, interval: 200 },
+    );
+    const { reviews } = Claimed.parse(await post('/v1/reviews/claim', {}));
+    const [review] = reviews;
+    await post(`/v1/reviews/${review.id}/decide`, {
+      token: review.claim.token,
+      outcome: 'confirmed',
+      elements: [],
+      reason: 'bal',
+    });
+    await post(`/v1/reviews/${review.id}/undo`, {});
+    const page = await pageOf(service.address);
+    for (const line of ['{outcome="confirmed"} 1', '{outcome="undone"} 1', '{outcome="dismissed"} 0'])
+      expect(page).toContain(`saring_decisions_total${line}`);
+    expect(page).toContain('saring_reviews{state="claimed"} 1');
   });
 });
 
