@@ -68,7 +68,7 @@ export function createAssessor(deps: {
   classifier: Classifier;
   /** Whether pictures are fetched. */
   pictures: boolean;
-  onAssessed(assessments: readonly Assessment[]): void;
+  onAssessed(by: 'request' | 'batch', assessments: readonly Assessment[]): void;
 }): Assessor {
   const { db, classifier, pictures, onAssessed } = deps;
   const fingerprint = createFingerprinter();
@@ -79,7 +79,7 @@ export function createAssessor(deps: {
 
   async function assessText(text: string): Promise<Assessment> {
     const assessment = assess(await classifier.score(text), classifier.policy);
-    onAssessed([assessment]);
+    onAssessed('request', [assessment]);
     return assessment;
   }
 
@@ -144,7 +144,7 @@ export function createAssessor(deps: {
         await addBatchItems(trx, batchId, items, saved.filter((result) => result.verdict === 'flag').length);
         return true;
       });
-      if (finished) onAssessed(assessments);
+      if (finished) onAssessed('batch', assessments);
     },
 
     async divideChunk({ id, payload, turn }) {

@@ -59,6 +59,7 @@ export async function keepCapture(trx: Db, capture: FreshCapture, turn: number):
  * tried again; what cannot pass, or did not within the tries, is written down with its plain reason.
  *
  * @param maxAttempts tries of one piece of work before the runner gives it up
+ * @param onCapture hears `captured`, `put-off`, or the problem of a picture that cannot be had
  */
 export function captureHandler(deps: {
   db: Db;
@@ -66,8 +67,9 @@ export function captureHandler(deps: {
   captures: CaptureStore;
   hash: PictureHasher;
   maxAttempts: number;
+  onCapture(outcome: string): void;
 }): WorkHandler {
-  const { db, fetcher, captures, hash, maxAttempts } = deps;
+  const { db, fetcher, captures, hash, maxAttempts, onCapture } = deps;
   return async (work, signal) => {
     const { pictureId } = CaptureWork.parse(work.payload);
     const picture = await findPicture(db, pictureId);
@@ -85,6 +87,7 @@ export function captureHandler(deps: {
         const { listingId } = picture;
         await addRescore(trx, `${pictureId}:${capture.sha256}`, { listingId }, work.turn);
       });
+      onCapture('captured');
     } catch (error) {
       const last = work.attempts >= maxAttempts;
       if (!(error instanceof PictureError)) {
@@ -92,11 +95,14 @@ export function captureHandler(deps: {
         if (last && error instanceof AppError) await markFailed(db, pictureId, 'not-kept', error.message);
         throw error;
       }
-      if (error.passing && !last)
+      if (error.passing && !last) {
+        onCapture('put-off');
         throw new NotBeforeError(error.message, error.retryAfterMs ?? 0, { cause: error });
+      }
       await inTransaction(db, async (trx) => {
         if (await finishWork(trx, work.id)) await markFailed(trx, pictureId, error.problem, error.message);
       });
+      onCapture(error.problem);
     }
   };
 }

@@ -15,9 +15,13 @@ function addressOf(...schemes: string[]) {
     .optional();
 }
 
-function count(least: number, most: number, standard: number) {
+function whole(least: number, most: number) {
   const message = `must be a whole number from ${least} to ${most}`;
-  return z.coerce.number({ message }).int(message).min(least, message).max(most, message).default(standard);
+  return z.coerce.number({ message }).int(message).min(least, message).max(most, message);
+}
+
+function count(least: number, most: number, standard: number) {
+  return whole(least, most).default(standard);
 }
 
 function choice<const Values extends readonly [string, ...string[]]>(
@@ -57,6 +61,8 @@ const Environment = z.object({
   REDIS_URL: addressOf('redis:', 'rediss:'),
   HOST: z.string().default('127.0.0.1'),
   PORT: count(0, 65_535, 8080),
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  METRICS_PORT: whole(0, 65_535).optional(),
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
   BODY_LIMIT_KIB: count(1, 1024 * 1024, 1024),
   BATCH_LIMIT_MIB: count(1, 1024 * 1024, 1024),
@@ -65,6 +71,7 @@ const Environment = z.object({
   UNDO_MINUTES: count(1, 7 * 24 * 60, 30),
   WORK_CONCURRENCY: count(1, 64, 2),
   SHUTDOWN_SECONDS: count(1, 600, 30),
+  DRAIN_SECONDS: count(0, 600, 0),
   SNAPSHOT_MINUTES: count(1, 7 * 24 * 60, 360),
   PICTURES: choice(['on', 'off'], 'on'),
   PICTURE_ALLOWED: allowedAddresses,
@@ -92,6 +99,8 @@ export type Config = {
   http: { host: string; port: number; bodyLimitBytes: number; batchLimitBytes: number };
   /** Most rows of batches that may wait; a new batch is refused beyond. */
   backlogRows: number;
+  /** Where health and metrics are shown apart from the API, as a process that only works needs it; null for nowhere. */
+  operations: { host: string; port: number } | null;
   review: { claimMs: number; undoMs: number };
   work: { concurrency: number; snapshotEveryMs: number };
   pictures: {
@@ -107,6 +116,8 @@ export type Config = {
     captures: CaptureStoreSettings;
   };
   logLevel: z.infer<typeof Environment>['LOG_LEVEL'];
+  /** How long requests are still let in after it is known that the process is to end. */
+  drainMs: number;
   shutdownMs: number;
 };
 
@@ -149,6 +160,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       batchLimitBytes: env.BATCH_LIMIT_MIB * 1024 * 1024,
     },
     backlogRows: env.BATCH_BACKLOG_ROWS,
+    operations: env.METRICS_PORT === undefined ? null : { host: env.METRICS_HOST, port: env.METRICS_PORT },
     review: { claimMs: env.CLAIM_MINUTES * minuteMs, undoMs: env.UNDO_MINUTES * minuteMs },
     work: { concurrency: env.WORK_CONCURRENCY, snapshotEveryMs: env.SNAPSHOT_MINUTES * minuteMs },
     pictures: {
@@ -173,6 +185,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
             },
     },
     logLevel: env.LOG_LEVEL,
+    drainMs: env.DRAIN_SECONDS * 1000,
     shutdownMs: env.SHUTDOWN_SECONDS * 1000,
   };
 }

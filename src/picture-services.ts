@@ -48,8 +48,10 @@ export async function openPictureServices(deps: {
   classifier: Classifier;
   maxAttempts: number;
   onAssessed(assessments: readonly Assessment[]): void;
+  /** Hears what became of each picture that was to be fetched, as captureHandler tells it. */
+  onCapture(outcome: string): void;
 }): Promise<PictureServices> {
-  const { config, db, classifier, maxAttempts, onAssessed } = deps;
+  const { config, db, classifier, maxAttempts, onAssessed, onCapture } = deps;
   const { mostBytes } = config;
   // Each picture once, on one thread: hostile ones must not have a cache to fill or every processor to take.
   sharp.cache(false);
@@ -89,7 +91,7 @@ export async function openPictureServices(deps: {
       return await freeze({ bytes, ...inspected }, { captures, hash });
     },
     handlers: {
-      capture: putOffAtClose(captureHandler({ db, fetcher, captures, hash, maxAttempts })),
+      capture: putOffAtClose(captureHandler({ db, fetcher, captures, hash, maxAttempts, onCapture })),
       read: putOffAtClose(readHandler({ db, captures, reader, maxAttempts })),
       rescore: rescoreHandler({ db, known, rescorer }),
     },

@@ -67,7 +67,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
         ? createInProcessQueue({ onError })
         : await createBullmqQueue({ redisUrl: config.redisUrl, onError });
     undo.push(() => queue.close({ graceMs: config.shutdownMs }));
-    const metrics = createMetrics({ db: store.db, queue });
+    const metrics = createMetrics({ store, queue, folders: foldersOf(config) });
     const assessor = createAssessor({
       db: store.db,
       classifier,
@@ -79,7 +79,8 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       db: store.db,
       classifier,
       maxAttempts,
-      onAssessed: metrics.countAssessments,
+      onAssessed: (assessments) => metrics.countAssessments('pictures', assessments),
+      onCapture: metrics.countCapture,
     });
     undo.push(() => pictures.close());
     const overdue = async (limit: number, of: readonly Lane[] = lanes): Promise<Bell[]> => {
@@ -151,6 +152,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
             wider: { capture: config.pictures.atOnce },
           },
           reconcileEveryMs,
+          onWork: metrics.countWork,
           log,
         });
         await runner.start();
@@ -161,4 +163,12 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
     await close();
     throw error;
   }
+}
+
+/** Folders that a full disk would stop. */
+function foldersOf({ store, pictures: { captures } }: Config): Record<string, string> {
+  return {
+    ...(store.engine === 'embedded' ? { data: store.folder } : {}),
+    ...(captures.kind === 'folder' ? { captures: captures.folder } : {}),
+  };
 }

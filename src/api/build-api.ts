@@ -13,6 +13,7 @@ import { AppError } from '../domain/app-error.ts';
 import type { Services } from '../services.ts';
 import { authenticate } from './authenticate.ts';
 import { answerProblems } from './problems.ts';
+import { backupRoutes } from './routes/backups.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { captureRoutes } from './routes/captures.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -55,6 +56,9 @@ declare module 'fastify' {
   }
 }
 
+/** Where a process that listens stands between start and end. */
+export type ApiLife = { isEnding(): boolean; isClosing(): boolean };
+
 function refusePacked({ headers, routeOptions }: FastifyRequest): void {
   const encoding = headers['content-encoding']?.toLowerCase();
   if (encoding === undefined || encoding === 'identity') return;
@@ -68,14 +72,22 @@ function refusePacked({ headers, routeOptions }: FastifyRequest): void {
 
 /**
  * Builds the whole HTTP API over running services, without listening: tests inject requests, `main.ts` listens.
+ *
+ * @param life.isEnding whether readiness tells that no more should be sent here
+ * @param life.isClosing whether each answer is the last on its connection
  */
-export async function buildApi(services: Services): Promise<FastifyInstance> {
+export async function buildApi(
+  services: Services,
+  life: ApiLife = { isEnding: () => false, isClosing: () => false },
+): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = services.log;
   const api = Fastify({
     loggerInstance,
     // One line per request is written below, without its text.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: services.config.http.bodyLimitBytes,
+    // A request that comes while the service closes is answered like any other.
+    return503OnClosing: false,
     genReqId: (request) => {
       const sent = request.headers['x-request-id'];
       return typeof sent === 'string' && requestIdForm.test(sent) ? sent : randomUUID();
@@ -90,6 +102,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
 
   api.addHook('onRequest', async (request, reply) => {
     reply.headers(dataHeaders).header('x-request-id', request.id);
+    if (life.isClosing()) reply.header('connection', 'close');
     refusePacked(request);
   });
   api.addHook('onResponse', async (request, reply) => {
@@ -110,7 +123,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
     await pages.register(swaggerUi, { routePrefix: '/docs', staticCSP: pagePolicy });
   });
   api.get('/openapi.json', { schema: { hide: true } }, async () => api.swagger());
-  await api.register(operationRoutes(services));
+  await api.register(operationRoutes(services, life.isEnding));
   await api.register(async (guarded) => {
     authenticate(guarded, services.store.db);
     await guarded.register(scoreRoutes(services));
@@ -121,6 +134,7 @@ export async function buildApi(services: Services): Promise<FastifyInstance> {
     await guarded.register(deadLetterRoutes(services));
     await guarded.register(modelRoutes(services));
     await guarded.register(keyRoutes(services));
+    await guarded.register(backupRoutes(services));
   });
   return api;
 }

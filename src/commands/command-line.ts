@@ -5,6 +5,7 @@ import { currentModelDir } from '../classifier/current-model.ts';
 import { type Config, readConfig } from '../config.ts';
 import { AppError } from '../domain/app-error.ts';
 import { Role, roles } from '../domain/role.ts';
+import { addBackupCommands } from './backup-commands.ts';
 import { addBatchCommands } from './batch-commands.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
 import type { EvaluateChoices } from './evaluate-model.ts';
@@ -95,6 +96,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     );
 
   addBatchCommands(program);
+  addBackupCommands(program, config);
 
   withService(program.command('reviews').description('show the review queue'))
     .addOption(

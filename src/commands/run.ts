@@ -4,6 +4,7 @@ import { describeFlags, importSamples } from './demo.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { say, tell } from './say.ts';
 import { createLog, startService } from './serve.ts';
+import { showOperations } from './show-operations.ts';
 
 /**
  * Answers requests until stopped, and works in the background unless Redis hands that to workers.
@@ -19,7 +20,7 @@ export async function runServe(config: Config): Promise<number> {
     );
   }
   log.info({ address: service.address }, 'listening');
-  return await runUntilStopped(service, config.shutdownMs, log);
+  return await runUntilStopped(service, longestEndMs(config), log);
 }
 
 /**
@@ -30,9 +31,18 @@ export async function runServe(config: Config): Promise<number> {
 export async function runWork(config: Config): Promise<number> {
   const log = createLog(config);
   const services = await createServices(config, log);
+  let ending = false;
+  const operations = await showOperations(services, () => ending);
+  const worker = {
+    async close() {
+      ending = true;
+      await services.close();
+      await operations.close();
+    },
+  };
   await services.startWork();
   log.info('working');
-  return await runUntilStopped(services, config.shutdownMs, log);
+  return await runUntilStopped(worker, longestEndMs(config), log);
 }
 
 /**
@@ -47,5 +57,11 @@ export async function runDemo(config: Config): Promise<number> {
   say(await describeFlags(service.services, 40));
   say(`\nsaring answers at ${service.address} (its API: ${service.address}/docs). Stop it with Ctrl-C.`);
   if (service.firstKey !== null) say(`Your admin key, shown only now: ${service.firstKey}`);
-  return await runUntilStopped(service, config.shutdownMs, log);
+  return await runUntilStopped(service, longestEndMs(config), log);
+}
+
+/** Requests and then the work in hand have SHUTDOWN_SECONDS each to end by themselves, and a moment to be broken off. */
+function longestEndMs({ drainMs, shutdownMs }: Config): number {
+  const breakingOffMs = 5_000;
+  return drainMs + 2 * shutdownMs + breakingOffMs;
 }

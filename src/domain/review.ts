@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { Element } from './element.ts';
 import { storable } from './text.ts';
 
-const outcomes = ['confirmed', 'dismissed', 'escalated'] as const;
+/** What a reviewer can say of a flag. */
+export const outcomes = ['confirmed', 'dismissed', 'escalated'] as const;
 export const Outcome = z.enum(outcomes);
 export type Outcome = z.infer<typeof Outcome>;
 

@@ -11,6 +11,19 @@ type WorkRecord = {
   /** and of these, how many ended with neither success nor failure. */
   abandoned: number;
   turn: number;
+  /** Since it was written down, when it was taken. */
+  ageSeconds: number;
+};
+
+/** How a try can end. */
+export const workOutcomes = ['done', 'put-off', 'failed', 'divided', 'given-up'] as const;
+
+/** The end of a try: how, after how long in hand, and how long after the work was written down. */
+export type WorkEnd = {
+  lane: Lane;
+  outcome: (typeof workOutcomes)[number];
+  seconds: number;
+  ageSeconds: number;
 };
 
 /** The record that bells speak of; the store keeps it. */
@@ -64,6 +77,8 @@ export type RunnerOptions = {
   reconcileEveryMs: number;
   /** How long taken work is held without a sign of life, milliseconds. */
   leaseMs?: number;
+  /** Hears of every try that ends. */
+  onWork?(end: WorkEnd): void;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 };
 
@@ -94,40 +109,42 @@ export function retryDelayMs(attempts: number): number {
  * timer for whatever was lost on the way.
  */
 export function createRunner(options: RunnerOptions): Runner {
-  const { queue, ledger, handlers, log, leaseMs = standardLeaseMs } = options;
+  const { queue, ledger, handlers, log, leaseMs = standardLeaseMs, onWork } = options;
   let timer: NodeJS.Timeout | null = null;
   let reconciling: Promise<number> | null = null;
 
   async function run({ lane }: Bell, signal: AbortSignal): Promise<void> {
     const work = await ledger.take(lane, leaseMs);
     if (work === null) return;
-    if (work.abandoned >= options.maxAttempts) {
-      const error = `${work.abandoned} processes that took it ended before it was done`;
-      await putBack(work, new UnrecoverableError(error));
-      return;
-    }
+    const takenAt = performance.now();
+    let outcome: WorkEnd['outcome'] = 'done';
     const renewal = setInterval(() => {
       ledger
         .renew(work, leaseMs)
         .catch((error: unknown) => log.warn({ err: error, workId: work.id }, 'lease not renewed'));
     }, leaseMs / 3);
     try {
+      if (work.abandoned >= options.maxAttempts)
+        throw new UnrecoverableError(`${work.abandoned} processes that took it ended before it was done`);
       await handlers[lane](work, signal);
     } catch (error) {
-      await putBack(work, error);
+      outcome = 'failed';
+      outcome = await putBack(work, error);
     } finally {
       clearInterval(renewal);
+      const seconds = (performance.now() - takenAt) / 1000;
+      onWork?.({ lane, outcome, seconds, ageSeconds: work.ageSeconds + seconds });
     }
   }
 
   /** Has work tried again later, in pieces, or never, as its error asks for. */
-  async function putBack(work: WorkRecord, error: unknown): Promise<void> {
+  async function putBack(work: WorkRecord, error: unknown): Promise<WorkEnd['outcome']> {
     const putOffMs = error instanceof NotBeforeError ? error.afterMs : null;
     const hopeless = error instanceof UnrecoverableError;
     const about = { workId: work.id, lane: work.lane, attempts: work.attempts };
     if (putOffMs === null && (hopeless || work.attempts >= dividedAfter) && (await divide(work))) {
       log.error({ err: error, ...about }, 'work failed; its pieces are tried one by one');
-      return;
+      return 'divided';
     }
     const lost = putOffMs === null && (hopeless || work.attempts >= options.maxAttempts);
     const retryMs = lost ? null : Math.max(retryDelayMs(work.attempts), putOffMs ?? 0);
@@ -136,6 +153,7 @@ export function createRunner(options: RunnerOptions): Runner {
       log.info({ ...about, retryMs, reason: error.message }, 'work put off');
     else log.error({ err: error, ...about, retryMs }, lost ? 'work given up' : 'work failed');
     await ledger.fail(work, error instanceof Error ? error.message : String(error), retryMs);
+    return lost ? 'given-up' : putOffMs === null ? 'failed' : 'put-off';
   }
 
   async function divide(work: WorkRecord): Promise<boolean> {

@@ -17,6 +17,8 @@ export type Store = {
   check(): Promise<void>;
   /** Writes a snapshot of an embedded database; null on a server, which has its own backups. */
   snapshot(): Promise<string | null>;
+  /** Connections to a server and queries that wait for one; null for an embedded database, which has a single one. */
+  connections(): { busy: number; idle: number; most: number; waiting: number } | null;
   close(): Promise<void>;
 };
 
@@ -60,6 +62,7 @@ async function openEmbeddedStore(options: Extract<StoreOptions, { engine: 'embed
     engine: 'embedded',
     check: () => ping(db),
     snapshot: () => embedded.snapshot(),
+    connections: () => null,
     async close() {
       await db.destroy().finally(() => embedded.close());
     },
@@ -91,6 +94,12 @@ function openPostgresStore(options: Extract<StoreOptions, { engine: 'postgres' }
     engine: 'postgres',
     check: () => ping(db),
     snapshot: async () => null,
+    connections: () => ({
+      busy: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      most: options.poolSize,
+      waiting: pool.waitingCount,
+    }),
     close: () => db.destroy(),
   };
 }

@@ -7,6 +7,7 @@ import { cancelledBatches } from './migrations/0004-cancelled-batches.ts';
 import { turns } from './migrations/0005-turns.ts';
 import { duplicateGroups } from './migrations/0007-duplicate-groups.ts';
 import { packedSpans } from './migrations/0008-packed-spans.ts';
+import { measures } from './migrations/0009-measures.ts';
 import type { Tables } from './schema.ts';
 
 /** Every migration in order; a landed one is never changed, only followed by another. */
@@ -18,6 +19,7 @@ export const migrations = {
   '0005-turns': turns,
   '0007-duplicate-groups': duplicateGroups,
   '0008-packed-spans': packedSpans,
+  '0009-measures': measures,
 };
 
 /**

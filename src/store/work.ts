@@ -12,6 +12,8 @@ export type Work = {
   /** and of these, how many ended with neither success nor failure. */
   abandoned: number;
   turn: number;
+  /** Since it was written down. */
+  ageSeconds: number;
 };
 
 /** The turn of what a batch's work leaves behind, such as its pictures: after everything that somebody waits for. */
@@ -82,6 +84,7 @@ export async function takeWork(db: Db, lane: string, leaseMs: number): Promise<W
         .select('next.id'),
     )
     .returning(['id', 'payload', 'attempts', 'abandoned', 'turn'])
+    .returning(sql<number>`extract(epoch from now() - created_at)::float8`.as('ageSeconds'))
     .executeTakeFirst();
   return row ?? null;
 }
@@ -209,16 +212,4 @@ export async function dropOldWork(db: Db): Promise<void> {
     .where('batch_id', 'is', null)
     .where('finished_at', '<', sql<Date>`now() - make_interval(days => ${rememberedDays})`)
     .execute();
-}
-
-/** How much work is pending and how much was given up. */
-export async function countWork(db: Db): Promise<{ pending: number; failed: number }> {
-  return await db
-    .selectFrom('work')
-    .where('state', 'in', ['pending', 'failed'])
-    .select([
-      sql<number>`count(*) filter (where state = 'pending')::int`.as('pending'),
-      sql<number>`count(*) filter (where state = 'failed')::int`.as('failed'),
-    ])
-    .executeTakeFirstOrThrow();
 }

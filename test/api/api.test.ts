@@ -215,7 +215,7 @@ describe.each([
     });
     const metrics = await ask(null, 'GET', '/metrics');
     expect(metrics.headers['content-type']).toContain('text/plain');
-    expect(metrics.body).toMatch(/saring_assessments_total\{verdict="flag"\} [1-9]/);
+    expect(metrics.body).toMatch(/saring_assessments_total\{verdict="flag",by="request"\} [1-9]/);
     const described = (await ask(null, 'GET', '/openapi.json')).json();
     expect(Object.keys(described.paths)).toEqual(
       expect.arrayContaining(['/v1/score', '/v1/listings', '/v1/reviews/claim', '/v1/batches']),

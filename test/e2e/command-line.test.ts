@@ -148,6 +148,8 @@ test.each([
   'work',
   'score',
   'batch submit',
+  'backup',
+  'restore',
   'reviews',
   'train',
   'evaluate',

@@ -30,15 +30,14 @@ export async function startServiceProcess(environment: Record<string, string>): 
   return await startServing('serve', environment, /"address":"([^"]+)"/);
 }
 
+/** Starts `saring work` and waits until it works; `address` is where it shows metrics, if METRICS_PORT has it do so. */
+export async function startWorkProcess(environment: Record<string, string>): Promise<ServiceProcess> {
+  return await startServing('work', environment, /(?:"metrics":"([^"]+)".*)?"msg":"working"/s);
+}
+
 /** Starts `saring demo` on a free port and waits until it has shown everything. */
 export async function startDemo(environment: Record<string, string>): Promise<ServiceProcess> {
   return await startServing('demo', environment, /saring answers at (\S+) .*admin key/s);
-}
-
-/** Starts `saring work` and waits until it takes work. */
-export async function startWorkerProcess(environment: Record<string, string>): Promise<SaringProcess> {
-  const { saring } = await start('work', environment, /"msg":"(working)"/);
-  return saring;
 }
 
 async function startServing(
@@ -89,19 +88,26 @@ function isRunning(child: ChildProcess): boolean {
 
 async function printed(saring: SaringProcess, ready: RegExp): Promise<string> {
   for (;;) {
-    const [, found] = ready.exec(saring.output()) ?? [];
-    if (found !== undefined) return found;
+    const found = ready.exec(saring.output());
+    if (found !== null) return found[1] ?? '';
     if (!saring.running()) throw new Error(`saring ended before it was ready:\n${saring.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** Runs the command line to its end. */
+/**
+ * Runs the command line to its end.
+ *
+ * @param options.shell a line of shell that runs it, as `$0 $@`
+ */
 export async function runSaring(
   args: readonly string[],
-  options: { env?: Record<string, string>; input?: string } = {},
+  options: { env?: Record<string, string>; input?: string; shell?: string } = {},
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [main, ...args], {
+  const command = [process.execPath, main, ...args];
+  const [program = '', ...rest] =
+    options.shell === undefined ? command : ['sh', '-c', options.shell, ...command];
+  const child = spawn(program, rest, {
     env: { PATH: process.env.PATH ?? '', ...options.env },
     stdio: 'pipe',
   });

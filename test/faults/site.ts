@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createApiKey } from '../../src/store/api-keys.ts';
 import { openStore, type Store } from '../../src/store/db.ts';
-import { type SaringProcess, startServiceProcess, startWorkerProcess } from '../e2e/service-process.ts';
+import { type SaringProcess, startServiceProcess, startWorkProcess } from '../e2e/service-process.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import { startRedis } from '../servers/redis.ts';
 import { giveToServer, type ServerProcess } from '../servers/server-process.ts';
@@ -21,7 +21,7 @@ export type Part = {
 };
 
 /** A saring process that is started again as the same part. */
-export type SaringPart = Part & {
+type SaringPart = Part & {
   /** Ends it with SIGTERM; resolves to its exit code. */
   stop(): Promise<number | null>;
   output(): string;
@@ -92,7 +92,7 @@ export async function startSite(options: {
       address = service.address;
       return service;
     }),
-    ...Array.from({ length: options.workers }, () => startPart(() => startWorkerProcess(withRedis))),
+    ...Array.from({ length: options.workers }, () => startPart(() => startWorkProcess(withRedis))),
   ]);
   if (api === undefined) throw new Error('there is no service');
   return {

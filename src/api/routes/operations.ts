@@ -1,16 +1,35 @@
+import { setTimeout } from 'node:timers/promises';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Services } from '../../services.ts';
 
+/** What the routes of operations show. */
+export type Operated = Pick<Services, 'store' | 'queue' | 'classifier' | 'metrics' | 'log'>;
+
+/** The longest that readiness waits for a part, milliseconds; one that takes longer is as good as away. */
+const patienceMs = 2_000;
+
+async function late(): Promise<never> {
+  await setTimeout(patienceMs, undefined, { ref: false });
+  throw new Error(`no answer within ${patienceMs} ms`);
+}
+
 const Check = z.enum(['ok', 'failed']);
 
-/** Health for whatever keeps the service running, and metrics for Prometheus. Nothing here shows a listing. */
-export function operationRoutes({ store, queue, classifier, metrics, log }: Services): FastifyPluginAsyncZod {
+/**
+ * Health for whatever keeps the service running, and metrics for Prometheus. Nothing here shows a listing.
+ *
+ * @param isEnding whether the process is about to end, so that no more should be sent to it
+ */
+export function operationRoutes(
+  { store, queue, classifier, metrics, log }: Operated,
+  isEnding: () => boolean,
+): FastifyPluginAsyncZod {
   const tags = ['operations'];
 
-  async function checkOf(check: Promise<void>, name: string): Promise<z.infer<typeof Check>> {
+  async function checkOf(doing: Promise<void>, name: string): Promise<z.infer<typeof Check>> {
     try {
-      await check;
+      await Promise.race([doing, late()]);
       return 'ok';
     } catch (error) {
       log.warn({ err: error, check: name }, 'not ready');
@@ -32,7 +51,7 @@ export function operationRoutes({ store, queue, classifier, metrics, log }: Serv
     );
 
     const Ready = z.object({
-      status: Check,
+      status: z.enum(['ok', 'failed', 'ending']),
       checks: z.object({ database: Check, queue: Check }),
       modelVersion: z.string(),
       backend: z.string(),
@@ -45,7 +64,8 @@ export function operationRoutes({ store, queue, classifier, metrics, log }: Serv
           checkOf(store.check(), 'database'),
           checkOf(queue.check(), 'queue'),
         ]);
-        const status = database === 'ok' && bell === 'ok' ? 'ok' : 'failed';
+        const sound = database === 'ok' && bell === 'ok' ? 'ok' : 'failed';
+        const status = isEnding() ? 'ending' : sound;
         return reply.code(status === 'ok' ? 200 : 503).send({
           status,
           checks: { database, queue: bell },

@@ -110,6 +110,7 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
   const {
     store: { db },
     config: settings,
+    metrics,
   } = services;
   const leaseMs = settings.review.claimMs;
   return async (api) => {
@@ -228,6 +229,7 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
         const { token, alsoReviews, ...decision } = request.body;
         const claim = { reviewId: request.params.id, reviewerId: requireKey(request).id, token };
         const { decisionId, decidedAt } = await decideReview(db, claim, decision, alsoReviews);
+        metrics.countDecision(decision.outcome);
         services.ringSoon();
         return {
           decisionId,
@@ -253,6 +255,7 @@ export function reviewRoutes(services: Services): FastifyPluginAsyncZod {
       async (request) => {
         const mine = { reviewId: request.params.id, reviewerId: requireKey(request).id };
         const reopened = await undoDecision(db, mine, { withinMs: settings.review.undoMs, leaseMs });
+        metrics.countDecision('undone');
         services.ringSoon();
         const [view] = await viewReviews([reopened], services, { terms: true });
         if (view === undefined) throw new Error('a reopened review cannot be shown');
