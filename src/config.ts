@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from './domain/app-error.ts';
-import { type AllowedAddress, readAllowedAddress } from './images/address-rules.ts';
 import type { CaptureStoreSettings } from './images/capture-store.ts';
+import { type AllowedAddress, readAllowedAddress } from './outbound/address-rules.ts';
 
 const projectDir = join(import.meta.dirname, '..');
 
