@@ -70,6 +70,7 @@ const Environment = z.object({
   PICTURE_LIMIT_MIB: count(1, 100, 15),
   PICTURES_PER_SECOND: count(1, 1000, 2),
   PICTURES_AT_ONCE: count(1, 256, 16),
+  WEBHOOK_ALLOWED: allowedAddresses,
   CAPTURES_FOLDER: z.string().optional(),
   CAPTURES_S3_BUCKET: z.string().optional(),
   CAPTURES_S3_ENDPOINT: addressOf('http:', 'https:'),
@@ -103,6 +104,8 @@ export type Config = {
     /** Where frozen copies are kept. */
     captures: CaptureStoreSettings;
   };
+  /** Networks and ports besides the public internet that the ends of batches may be told to. */
+  webhooks: { allowed: AllowedAddress[] };
   logLevel: z.infer<typeof Environment>['LOG_LEVEL'];
   shutdownMs: number;
 };
@@ -168,6 +171,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
               pathStyle: env.CAPTURES_S3_ENDPOINT !== undefined,
             },
     },
+    webhooks: { allowed: env.WEBHOOK_ALLOWED },
     logLevel: env.LOG_LEVEL,
     shutdownMs: env.SHUTDOWN_SECONDS * 1000,
   };

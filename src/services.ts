@@ -4,13 +4,16 @@ import { type Classifier, loadClassifier } from './classifier/classifier.ts';
 import { currentModelDir } from './classifier/current-model.ts';
 import { type Lexicon, readLexicon } from './classifier/lexicon.ts';
 import type { Config } from './config.ts';
+import { webhookHandler } from './deliver-webhooks.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createWebhookSender, type WebhookSender } from './outbound/send-webhook.ts';
 import { openPictureServices, type PictureServices } from './picture-services.ts';
 import { createBullmqQueue } from './queue/bullmq-queue.ts';
 import { createInProcessQueue } from './queue/in-process-queue.ts';
 import { type Bell, isLane, type JobQueue, lanes } from './queue/job-queue.ts';
 import { createRunner, type Runner, type WorkHandler } from './queue/runner.ts';
 import { createSoon } from './soon.ts';
+import { giveUpWork } from './store/batch-work.ts';
 import { openStore, type Store } from './store/db.ts';
 import { endLeases, failWork, overdueWork, renewWork, takeWork } from './store/work.ts';
 import { scheduleUpkeep, type Upkeep, upkeepHandler } from './upkeep.ts';
@@ -26,6 +29,7 @@ export type Services = {
   queue: JobQueue;
   metrics: Metrics;
   pictures: PictureServices;
+  webhooks: WebhookSender;
   /** Has work that was just written down looked at now, rather than at the reconciler's next turn. */
   ringSoon(): void;
   /** Takes background work from now on, and asks for upkeep. Commands that only ring do not call it. */
@@ -37,6 +41,8 @@ export type Services = {
 /** How often a chunk that fails is tried; waits double from a second, so the last try is about four minutes on. */
 const maxAttempts = 8;
 const reconcileEveryMs = 5_000;
+/** Messages delivered at a time: receivers are mostly waited for. */
+const webhooksAtOnce = 8;
 /** Bells of a lane rung at once for work that was just written down. */
 const bellsAtOnce = 200;
 
@@ -80,6 +86,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       onAssessed: metrics.countAssessments,
     });
     undo.push(() => pictures.close());
+    const webhooks = createWebhookSender(config.webhooks);
     const overdue = async (limit: number): Promise<Bell[]> => {
       const bells: Bell[] = [];
       for (const lane of lanes)
@@ -113,6 +120,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       queue,
       metrics,
       pictures,
+      webhooks,
       ringSoon: ringSoon.ask,
       close,
       async startWork() {
@@ -132,7 +140,11 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
               return work === null || !isLane(work.lane) ? null : { ...work, lane: work.lane };
             },
             renew: (id, leaseMs) => renewWork(store.db, id, leaseMs),
-            fail: (work, error, retryAt) => failWork(store.db, work.id, error, retryAt),
+            fail: async (work, error, retryAt) => {
+              if (retryAt !== null) return await failWork(store.db, work.id, error, retryAt);
+              await giveUpWork(store.db, work.id, error);
+              ringSoon.ask();
+            },
             overdue,
           },
           handlers: {
@@ -140,12 +152,13 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
             capture: andRing(pictures.handlers.capture),
             read: andRing(pictures.handlers.read),
             rescore: pictures.handlers.rescore,
+            webhook: webhookHandler({ db: store.db, sender: webhooks }),
             upkeep: upkeepHandler(store),
           },
           maxAttempts,
           concurrency: {
             concurrency: config.work.concurrency,
-            wider: { capture: config.pictures.atOnce },
+            wider: { capture: config.pictures.atOnce, webhook: webhooksAtOnce },
           },
           reconcileEveryMs,
           log,

@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
+import { tellIfEnded } from './batch-ends.ts';
 import { type Db, inTransaction } from './db.ts';
+import { failWork } from './work.ts';
 
 /**
  * Ends a batch: rows that wait are never scored, and no more are taken. What is scored stays. A chunk in hand is either
@@ -12,6 +14,7 @@ export async function cancelBatch(db: Db, batchId: string): Promise<void> {
     await trx.updateTable('batch').set({ state: 'cancelled' }).where('id', '=', batchId).execute();
     // What an upload wrote down in the meantime; none can now.
     await cancelPending(trx, batchId);
+    await tellIfEnded(trx, batchId);
   });
 }
 
@@ -24,18 +27,32 @@ async function cancelPending(trx: Db, batchId: string): Promise<void> {
     .execute();
 }
 
+/** Gives work up for good; the end of its batch, where that was the last of it, is told in the same transaction. */
+export async function giveUpWork(db: Db, id: string, error: string): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    await failWork(trx, id, error, null);
+    const work = await trx.selectFrom('work').where('id', '=', id).select('batch_id').executeTakeFirst();
+    if (work?.batch_id != null) await tellIfEnded(trx, work.batch_id);
+  });
+}
+
 /**
- * Takes up the chunks of a batch again that were given up, each with all its tries.
+ * Takes up the chunks of a batch again that were given up, each with all its tries. When they are done, the batch has come
+ * to a new end.
  *
  * @returns ids of their work
  */
 export async function retryBatch(db: Db, batchId: string): Promise<string[]> {
-  const rows = await db
-    .updateTable('work')
-    .set({ state: 'pending', attempts: 0, due_at: sql<Date>`now()`, error: null, finished_at: null })
-    .where('batch_id', '=', batchId)
-    .where('state', '=', 'failed')
-    .returning('id')
-    .execute();
-  return rows.map(({ id }) => id);
+  return await inTransaction(db, async (trx) => {
+    const rows = await trx
+      .updateTable('work')
+      .set({ state: 'pending', attempts: 0, due_at: sql<Date>`now()`, error: null, finished_at: null })
+      .where('batch_id', '=', batchId)
+      .where('state', '=', 'failed')
+      .returning('id')
+      .execute();
+    if (rows.length > 0)
+      await trx.updateTable('batch').set({ told: false }).where('id', '=', batchId).execute();
+    return rows.map(({ id }) => id);
+  });
 }

@@ -4,6 +4,7 @@ import { firstTables } from './migrations/0001-first-tables.ts';
 import { batchRowNumbers } from './migrations/0002-batch-row-numbers.ts';
 import { pictures } from './migrations/0003-pictures.ts';
 import { cancelledBatches } from './migrations/0004-cancelled-batches.ts';
+import { webhooks } from './migrations/0006-webhooks.ts';
 import type { Tables } from './schema.ts';
 
 /** Every migration in order; a landed one is never changed, only followed by another. */
@@ -12,6 +13,7 @@ const migrations = {
   '0002-batch-row-numbers': batchRowNumbers,
   '0003-pictures': pictures,
   '0004-cancelled-batches': cancelledBatches,
+  '0006-webhooks': webhooks,
 };
 
 /**
