@@ -317,24 +317,43 @@ describe.each([
 
   test('rows that were given up are scored when they are asked for again', async () => {
     const mend = await breakScoring(0);
-    const { body } = await upload(rows(300));
+    const lines = rows(300).trim().split('\n');
+    lines[150] = 'no json';
+    const { body } = await upload(lines.join('\n'));
     const path = `/v1/batches/${body.id}`;
     for (const { id, error } of await failedWork(String(body.id)))
       await failWork(started.api.services.store.db, id, error ?? '', null);
     await mend();
     expect((await ask('batch', 'GET', path)).json()).toMatchObject({
       done: true,
-      rows: { scored: 0, failed: 300 },
+      rows: { scored: 0, failed: 299, bad: 1 },
     });
+    const { problems } = (await ask('batch', 'GET', path)).json();
+    expect(problems).toHaveLength(100);
+    const problem = expect.stringMatching(/^given up after \d tr(?:y|ies): .*broken/);
+    expect(problems[0]).toEqual({ line: 1, id: 'r0', problem });
+    const became = (await ask('batch', 'GET', `${path}/results`)).body.trim().split('\n');
+    expect(became.map((line) => JSON.parse(line))).toEqual(
+      lines.map((_, n) =>
+        n === 150
+          ? { line: n + 1, id: null, problem: expect.stringContaining('JSON') }
+          : { line: n + 1, id: `r${n}`, problem },
+      ),
+    );
+    const table = (await ask('batch', 'GET', `${path}/results?format=csv`)).body.trim().split('\n');
+    expect(table).toHaveLength(301);
+    expect(table[300]).toMatch(/^300,r299,,,,,,,,,,,"?given up after/);
+    expect((await ask('batch', 'GET', `${path}/results?verdict=flag`)).body).toBe('');
     const again = await ask('batch', 'POST', `${path}/retry`);
     expect([again.statusCode, again.json().rows.read]).toEqual([200, 300]);
     await vi.waitFor(async () => {
       expect((await ask('batch', 'GET', path)).json()).toMatchObject({
         done: true,
-        rows: { scored: 300, failed: 0 },
+        rows: { scored: 299, failed: 0 },
       });
     }, 15_000);
-    expect((await ask('batch', 'POST', `${path}/retry`)).json()).toMatchObject({ rows: { scored: 300 } });
+    expect((await ask('batch', 'GET', path)).json().problems).toHaveLength(1);
+    expect((await ask('batch', 'POST', `${path}/retry`)).json()).toMatchObject({ rows: { scored: 299 } });
     expect((await ask('reviewer', 'POST', `${path}/retry`)).statusCode).toBe(403);
   });
 
