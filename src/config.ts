@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from './domain/app-error.ts';
-import { type AllowedAddress, readAllowedAddress } from './images/address-rules.ts';
 import type { CaptureStoreSettings } from './images/capture-store.ts';
+import { type AllowedAddress, readAllowedAddress } from './outbound/address-rules.ts';
 
 const projectDir = join(import.meta.dirname, '..');
 
@@ -78,6 +78,7 @@ const Environment = z.object({
   PICTURE_LIMIT_MIB: count(1, 100, 15),
   PICTURES_PER_SECOND: count(1, 1000, 2),
   PICTURES_AT_ONCE: count(1, 256, 16),
+  WEBHOOK_ALLOWED: allowedAddresses,
   CAPTURES_FOLDER: z.string().optional(),
   CAPTURES_S3_BUCKET: z.string().optional(),
   CAPTURES_S3_ENDPOINT: addressOf('http:', 'https:'),
@@ -115,6 +116,8 @@ export type Config = {
     /** Where frozen copies are kept. */
     captures: CaptureStoreSettings;
   };
+  /** Networks and ports besides the public internet that the ends of batches may be told to. */
+  webhooks: { allowed: AllowedAddress[] };
   logLevel: z.infer<typeof Environment>['LOG_LEVEL'];
   /** How long requests are still let in after it is known that the process is to end. */
   drainMs: number;
@@ -184,6 +187,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
               pathStyle: env.CAPTURES_S3_ENDPOINT !== undefined,
             },
     },
+    webhooks: { allowed: env.WEBHOOK_ALLOWED },
     logLevel: env.LOG_LEVEL,
     drainMs: env.DRAIN_SECONDS * 1000,
     shutdownMs: env.SHUTDOWN_SECONDS * 1000,

@@ -22,7 +22,13 @@ const chunkUnits = 2_000_000;
 const retryAfterSeconds = 60;
 
 /** Who sends a batch, and under what name. */
-export type BatchUpload = { name: string; createdBy: string | null; idempotencyKey: string | null };
+export type BatchUpload = {
+  name: string;
+  createdBy: string | null;
+  idempotencyKey: string | null;
+  /** Who is told of its end. That of the first upload counts where one goes on. */
+  webhookId?: string | null;
+};
 
 /**
  * Stores the rows of a batch as they come, a chunk at a time, each chunk as one piece of `assess` work. When the

@@ -4,13 +4,16 @@ import { type Classifier, loadClassifier } from './classifier/classifier.ts';
 import { currentModelDir } from './classifier/current-model.ts';
 import { type Lexicon, readLexicon } from './classifier/lexicon.ts';
 import type { Config } from './config.ts';
+import { webhookHandler } from './deliver-webhooks.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createWebhookSender, type WebhookSender } from './outbound/send-webhook.ts';
 import { openPictureServices, type PictureServices } from './picture-services.ts';
 import { createBullmqQueue } from './queue/bullmq-queue.ts';
 import { createInProcessQueue } from './queue/in-process-queue.ts';
 import { type Bell, type JobQueue, type Lane, lanes } from './queue/job-queue.ts';
 import { createRunner, type Runner, type WorkHandler } from './queue/runner.ts';
 import { createSoon } from './soon.ts';
+import { giveUpWork } from './store/batch-work.ts';
 import { openStore, type Store } from './store/db.ts';
 import { endLeases, failWork, overdueWork, renewWork, takeWork } from './store/work.ts';
 import { scheduleUpkeep, type Upkeep, upkeepHandler } from './upkeep.ts';
@@ -26,6 +29,7 @@ export type Services = {
   queue: JobQueue;
   metrics: Metrics;
   pictures: PictureServices;
+  webhooks: WebhookSender;
   /** Has work that was just written down looked at now, rather than at the reconciler's next turn. */
   ringSoon(): void;
   /** Takes background work from now on, and asks for upkeep. Commands that only ring do not call it. */
@@ -38,9 +42,11 @@ export type Services = {
 const maxAttempts = 8;
 const reconcileEveryMs = 5_000;
 /** Lanes whose work other work leaves behind. */
-const followingLanes: readonly Lane[] = ['capture', 'read', 'rescore'];
+const followingLanes: readonly Lane[] = ['capture', 'read', 'rescore', 'webhook'];
 /** Bells of a lane rung at once for such work: more than are answered until the next. */
 const bellsAtOnce = 50;
+/** Messages delivered at a time: receivers are mostly waited for. */
+const webhooksAtOnce = 8;
 
 /**
  * Builds everything once, in order. What was built before a failure is closed again.
@@ -83,6 +89,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       onCapture: metrics.countCapture,
     });
     undo.push(() => pictures.close());
+    const webhooks = createWebhookSender(config.webhooks);
     const overdue = async (limit: number, of: readonly Lane[] = lanes): Promise<Bell[]> => {
       const bells: Bell[] = [];
       for (const lane of of)
@@ -116,6 +123,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       queue,
       metrics,
       pictures,
+      webhooks,
       ringSoon: ringSoon.ask,
       close,
       async startWork() {
@@ -135,7 +143,11 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
               return work === null ? null : { ...work, lane };
             },
             renew: (work, leaseMs) => renewWork(store.db, work, leaseMs),
-            fail: (work, error, retryMs) => failWork(store.db, work, error, retryMs),
+            fail: async (work, error, retryMs) => {
+              if (retryMs !== null) return await failWork(store.db, work, error, retryMs);
+              await giveUpWork(store.db, work, error);
+              ringSoon.ask();
+            },
             overdue,
           },
           handlers: {
@@ -143,13 +155,14 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
             capture: andRing(pictures.handlers.capture),
             read: andRing(pictures.handlers.read),
             rescore: pictures.handlers.rescore,
+            webhook: webhookHandler({ db: store.db, sender: webhooks }),
             upkeep: upkeepHandler(store),
           },
           dividers: { assess: (work) => assessor.divideChunk(work) },
           maxAttempts,
           concurrency: {
             concurrency: config.work.concurrency,
-            wider: { capture: config.pictures.atOnce },
+            wider: { capture: config.pictures.atOnce, webhook: webhooksAtOnce },
           },
           reconcileEveryMs,
           onWork: metrics.countWork,

@@ -22,6 +22,20 @@ export function readBatchBody(request: FastifyRequest, limitBytes: number): Asyn
 }
 
 /**
+ * Refuses at once an upload that says by its Content-Length that it is larger than the limit. Its sender is still listened
+ * to for a while: one whose connection is closed in the middle may never see the answer.
+ *
+ * @throws AppError BODY_TOO_LARGE
+ */
+export function refusePromised({ headers, raw }: FastifyRequest, limitBytes: number): void {
+  if (!(Number(headers['content-length']) > limitBytes)) return;
+  const timer = setTimeout(() => raw.destroy(), drainMs).unref();
+  raw.once('close', () => clearTimeout(timer));
+  raw.resume();
+  throw tooLarge(limitBytes);
+}
+
+/**
  * Reads what is left of a body and throws it away: most senders look for an answer only when all is sent, and one whose
  * connection is closed in the middle may never see it. Of a long rest, the connection is closed after the answer.
  */
@@ -39,13 +53,12 @@ async function* limited(source: AsyncIterable<Uint8Array>, limitBytes: number): 
   let bytes = 0;
   for await (const piece of source) {
     bytes += piece.byteLength;
-    if (bytes > limitBytes) {
-      throw new AppError(
-        'BODY_TOO_LARGE',
-        413,
-        `a batch has at most ${limitBytes} bytes here, unpacked; send it in parts`,
-      );
-    }
+    if (bytes > limitBytes) throw tooLarge(limitBytes);
     yield piece;
   }
+}
+
+function tooLarge(limitBytes: number): AppError {
+  const detail = `a batch has at most ${limitBytes} bytes here, unpacked; send it in parts`;
+  return new AppError('BODY_TOO_LARGE', 413, detail);
 }

@@ -23,6 +23,7 @@ import { modelRoutes } from './routes/models.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { reviewRoutes } from './routes/reviews.ts';
 import { scoreRoutes } from './routes/score.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { validateWithZod } from './validate.ts';
 
 const description: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
@@ -132,6 +133,7 @@ export async function buildApi(
     await guarded.register(reviewRoutes(services));
     await guarded.register(batchRoutes(services));
     await guarded.register(deadLetterRoutes(services));
+    await guarded.register(webhookRoutes(services));
     await guarded.register(modelRoutes(services));
     await guarded.register(keyRoutes(services));
     await guarded.register(backupRoutes(services));

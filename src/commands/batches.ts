@@ -9,9 +9,12 @@ import { AppError } from '../domain/app-error.ts';
 import { startProgressBar } from './progress-bar.ts';
 import { openResultWriter } from './result-writer.ts';
 import { askService, callService, type ServiceAddress } from './service-client.ts';
+import { formatTable, oneLine } from './table.ts';
 
 const Batch = z.object({
   id: z.string(),
+  name: z.string(),
+  createdAt: z.string(),
   state: z.string(),
   done: z.boolean(),
   rows: z.object({
@@ -24,8 +27,13 @@ const Batch = z.object({
 });
 type Batch = z.infer<typeof Batch>;
 
+const BatchPage = z.object({ batches: z.array(Batch), nextCursor: z.string().nullable() });
+const Secret = z.object({ secret: z.string() });
+
 const askEveryMs = 500;
 const longestName = 200;
+/** Of a name in a table, characters. */
+const longestShown = 40;
 
 /**
  * Uploads a file. Its SHA-256 is the upload's key, so that the same file sent again goes on where it stopped.
@@ -35,13 +43,14 @@ const longestName = 200;
 export async function submitBatch(
   service: ServiceAddress,
   file: string,
-  name: string | null,
+  { name, webhook }: { name: string | null; webhook: string | null },
 ): Promise<Batch> {
   const info = await stat(file).catch(() => null);
   if (info === null || !info.isFile())
     throw new AppError('FILE_UNREADABLE', 422, `${file} cannot be read; check the path`);
   const key = await sha256Of(file);
   const query = new URLSearchParams({ name: (name ?? basename(file)).slice(0, longestName) });
+  if (webhook !== null) query.set('webhook', webhook);
   const bar = startProgressBar('sending', info.size);
   let sent = 0;
   const began = performance.now();
@@ -88,9 +97,51 @@ function mebibytes(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(1);
 }
 
+/** Has no more rows of a batch scored. */
+export async function cancelBatch(service: ServiceAddress, id: string): Promise<Batch> {
+  return await askService(service, { method: 'POST', path: `${pathOf(id)}/cancel` }, Batch);
+}
+
+/** Has the rows of a batch scored again that were given up. */
+export async function retryBatch(service: ServiceAddress, id: string): Promise<Batch> {
+  return await askService(service, { method: 'POST', path: `${pathOf(id)}/retry` }, Batch);
+}
+
+/** The newest batches as a table. */
+export async function listBatches(
+  service: ServiceAddress,
+  { state, limit }: { state: string | null; limit: number },
+): Promise<string> {
+  const query = new URLSearchParams({ limit: String(limit) });
+  if (state !== null) query.set('state', state);
+  const path = `/v1/batches?${query}`;
+  const { batches, nextCursor } = await askService(service, { method: 'GET', path }, BatchPage);
+  const table = formatTable(
+    ['id', 'begun', 'state', 'rows', 'scored', 'flagged', 'bad', 'given up', 'name'],
+    batches.map(({ id, createdAt, state, done, rows, name }) => [
+      id,
+      createdAt.slice(0, 16).replace('T', ' '),
+      done && state === 'received' ? 'done' : state,
+      ...[rows.read, rows.scored, rows.flagged, rows.bad, rows.failed].map(String),
+      oneLine(name, longestShown),
+    ]),
+  );
+  return nextCursor === null ? table : `${table}\n… and older ones`;
+}
+
+/** The secret that messages to a webhook's address are signed with. */
+export async function fetchSecret(service: ServiceAddress, url: string): Promise<string> {
+  const request = { method: 'POST', path: '/v1/webhooks', body: { url } } as const;
+  return (await askService(service, request, Secret)).secret;
+}
+
+function pathOf(id: string): string {
+  return `/v1/batches/${encodeURIComponent(id)}`;
+}
+
 /** Waits until a batch is done, or its upload was cut and everything that came is done. */
 export async function watchBatch(service: ServiceAddress, id: string): Promise<Batch> {
-  const path = `/v1/batches/${encodeURIComponent(id)}`;
+  const path = pathOf(id);
   const first = await askService(service, { method: 'GET', path }, Batch);
   const bar = startProgressBar('scoring', first.rows.read);
   const began = performance.now();
@@ -123,7 +174,7 @@ export async function fetchResults(
   id: string,
   { out, format }: { out: string | null; format: 'ndjson' | 'csv' },
 ): Promise<{ done: boolean }> {
-  const path = `/v1/batches/${encodeURIComponent(id)}/results?format=${format}`;
+  const path = `${pathOf(id)}/results?format=${format}`;
   const answer = await callService(service, path, { method: 'GET' });
   const writer = openResultWriter(out);
   try {

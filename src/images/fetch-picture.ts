@@ -1,11 +1,11 @@
-import { type AllowedAddress, createAddressRules } from './address-rules.ts';
+import { type AllowedAddress, createAddressRules } from '../outbound/address-rules.ts';
+import { createHostResolver, type HostResolver } from '../outbound/resolve-host.ts';
 import { readDataUrl } from './data-url.ts';
 import { createHostPace } from './host-pace.ts';
 import { inspectPicture, type PictureMediaType } from './inspect-picture.ts';
 import { readPictureAddress } from './picture-address.ts';
 import { PictureError } from './picture-error.ts';
 import { type PictureAnswer, requestPicture } from './request-picture.ts';
-import { createHostResolver, type HostResolver } from './resolve-host.ts';
 
 /** Fetches pictures from addresses that strangers wrote. */
 export type PictureFetcher = {

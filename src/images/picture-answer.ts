@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { retryAfterMsOf } from '../outbound/retry-after.ts';
 import { PictureError } from './picture-error.ts';
 
 type AnswerHeaders = Dispatcher.ResponseData['headers'];
@@ -15,9 +16,6 @@ const keptHeaders = [
   'server',
   'cache-control',
 ] as const;
-
-/** Longest wait that a server's Retry-After is believed, milliseconds: a day. */
-const longestWaitMs = 86_400_000;
 
 /**
  * Where an answer sends on to, as it is written there; null for an answer whose body is to be read.
@@ -60,7 +58,7 @@ export function tooLarge(maxBytes: number): PictureError {
 }
 
 function problemOfStatus(status: number, headers: AnswerHeaders): PictureError {
-  const retryAfterMs = waitOf(single(headers['retry-after']));
+  const retryAfterMs = retryAfterMsOf(single(headers['retry-after']));
   if (status === 408 || status === 425 || status === 429)
     return new PictureError('refused', `the server asks to come again later (${status})`, {
       passing: true,
@@ -80,13 +78,6 @@ function problemOfStatus(status: number, headers: AnswerHeaders): PictureError {
 
 function noPicture(message: string): PictureError {
   return new PictureError('not-a-picture', message, { passing: false });
-}
-
-/** Retry-After is seconds or a date (RFC 9110 section 10.2.3). */
-function waitOf(value: string | null): number | null {
-  if (value === null) return null;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? null : Math.min(Math.max(0, ms), longestWaitMs);
 }
 
 function single(value: string | string[] | undefined): string | null {

@@ -1,3 +1,5 @@
+import { RequestError } from '../outbound/request-error.ts';
+
 /** What can be wrong with a picture, as it is stored and shown; each has one plain sentence beside it. */
 export type PictureProblem =
   | 'address-forbidden'
@@ -33,4 +35,11 @@ export class PictureError extends Error {
     this.passing = options.passing;
     this.retryAfterMs = options.retryAfterMs ?? null;
   }
+}
+
+/** What went wrong on the way to the picture's server, as the picture's problem; everything else as it is. */
+export function asPictureError(error: unknown): unknown {
+  if (!(error instanceof RequestError)) return error;
+  const { problem, message, passing } = error;
+  return new PictureError(problem, message, { passing, cause: error.cause });
 }

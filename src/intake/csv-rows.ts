@@ -4,6 +4,9 @@ import { type SourceRow, tooLong } from './source-row.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
+/** What a column may be called for a line in the middle to be taken for a header. */
+const word = /^[A-Za-z_][\w./-]*$/;
+
 /** The separator that stands most often in the header line, outside quotes. */
 export function separatorOf(header: string): ',' | ';' | '\t' {
   const bare = header.replace(/"[^"]*"/g, '');
@@ -13,7 +16,7 @@ export function separatorOf(header: string): ',' | ';' | '\t' {
 }
 
 /**
- * Records of a CSV file with a header; `line` is the line where the record begins. A quote that is never closed, or
+ * Records of a CSV file with a header, which may change on the way; `line` is the line where the record begins. A quote that is never closed, or
  * a record over the bound, ends the file: everything before it is given, and one problem names the line. Gives the rows
  * of a piece at once.
  */
@@ -56,7 +59,7 @@ export async function* csvRows(
       const cells = decode(record);
       if (cells === null)
         rows.push({ line: begins, problem: 'the row is not valid UTF-8; save the file as UTF-8' });
-      else if (header === null) header = cells.map((name) => name.trim());
+      else if (header === null || isHeader(cells, header)) header = cells.map((name) => name.trim());
       else rows.push(toRow(header, cells, begins));
     }
     return rows;
@@ -86,6 +89,20 @@ function decode(record: readonly unknown[]): string[] | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * Whether a line in the middle names columns anew, as it does where files were put together: distinct words, most of
+ * which are names of the present columns, in whatever order.
+ */
+function isHeader(cells: readonly string[], header: readonly string[]): boolean {
+  // A glance first, since this is asked of every line: a header of whose first three names none is known goes for a row.
+  if (!cells.slice(0, 3).some((cell) => header.includes(cell.trim()))) return false;
+  const names = new Set(cells.map((cell) => cell.trim()));
+  const known = header.filter((name) => names.has(name)).length;
+  return (
+    names.size === cells.length && known > cells.length / 2 && [...names].every((name) => word.test(name))
+  );
 }
 
 function toRow(header: readonly string[], cells: readonly string[], line: number): SourceRow {

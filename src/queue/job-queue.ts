@@ -1,5 +1,5 @@
 /** The kinds of background work, each with a line of its own. */
-export const lanes = ['assess', 'capture', 'read', 'rescore', 'upkeep'] as const;
+export const lanes = ['assess', 'capture', 'read', 'rescore', 'webhook', 'upkeep'] as const;
 export type Lane = (typeof lanes)[number];
 
 /** One value for each lane. */
@@ -9,6 +9,7 @@ export function byLane<T>(make: (lane: Lane) => T): Record<Lane, T> {
     capture: make('capture'),
     read: make('read'),
     rescore: make('rescore'),
+    webhook: make('webhook'),
     upkeep: make('upkeep'),
   };
 }

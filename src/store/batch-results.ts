@@ -1,6 +1,8 @@
 import type { Element } from '../domain/element.ts';
 import type { Verdict } from '../domain/policy.ts';
+import { beforeFirstRow } from './batches.ts';
 import type { Db } from './db.ts';
+import { findGivenUpChunks, type GivenUpChunk, givenUpAfter } from './given-up-rows.ts';
 
 /** What a row of a batch became: an assessed listing, or a problem. */
 export type BatchResult = { row: number; line: number; id: string | null } & (
@@ -17,12 +19,10 @@ export type BatchResult = { row: number; line: number; id: string | null } & (
 );
 
 const rowsPerPage = 500;
-/** Below every number a row can have; rows from before migration 0002 have theirs below zero. */
-const beforeFirst = -(2 ** 31);
 
 /**
  * What the rows of a batch became so far, in the order of the rows, a page at a time: no cursor or transaction is held
- * while a slow reader takes one. Rows that still wait, or were given up, are not among them.
+ * while a slow reader takes one. Rows that still wait are not among them.
  *
  * @param verdict only listings with this verdict, and no problems; null for all
  */
@@ -31,9 +31,10 @@ export async function* readBatchResults(
   batchId: string,
   verdict: Verdict | null,
 ): AsyncGenerator<BatchResult[]> {
-  for (let after = beforeFirst; ; ) {
+  const givenUp = verdict === null ? await findGivenUpChunks(db, batchId) : [];
+  for (let after = beforeFirstRow; ; ) {
     const scored = await scoredAfter(db, batchId, after, verdict);
-    const problems = verdict === null ? await problemsAfter(db, batchId, after) : [];
+    const problems = verdict === null ? await problemsAfter(db, batchId, after, givenUp) : [];
     const page = [...scored, ...problems].sort((a, b) => a.row - b.row).slice(0, rowsPerPage);
     const last = page.at(-1);
     if (last === undefined) return;
@@ -80,8 +81,13 @@ async function scoredAfter(
   }));
 }
 
-async function problemsAfter(db: Db, batchId: string, after: number): Promise<BatchResult[]> {
-  return await db
+async function problemsAfter(
+  db: Db,
+  batchId: string,
+  after: number,
+  givenUp: readonly GivenUpChunk[],
+): Promise<BatchResult[]> {
+  const bad = await db
     .selectFrom('batch_problem')
     .where('batch_id', '=', batchId)
     .where('row_number', '>', after)
@@ -89,4 +95,5 @@ async function problemsAfter(db: Db, batchId: string, after: number): Promise<Ba
     .limit(rowsPerPage)
     .select(['row_number as row', 'line', 'row_id as id', 'problem'])
     .execute();
+  return [...bad, ...(await givenUpAfter(db, givenUp, after, rowsPerPage))];
 }

@@ -1,11 +1,16 @@
 import { sql } from 'kysely';
 import { v7 as uuid } from 'uuid';
 import { AppError } from '../domain/app-error.ts';
-import type { Db } from './db.ts';
+import { tellIfEnded } from './batch-ends.ts';
+import { type Db, inTransaction } from './db.ts';
+import { countGivenUp, findGivenUpChunks, givenUpAfter } from './given-up-rows.ts';
 import { insertRecords } from './records.ts';
 
 /** A row of a batch that could not become a listing. `row` counts from 1; a line may hold many rows. */
 export type BatchProblem = { row: number; line: number; id: string | null; problem: string };
+
+/** Below every number a row can have; rows from before migration 0002 have theirs below zero. */
+export const beforeFirstRow = -(2 ** 31);
 
 /** A row of a batch and what it became. */
 export type BatchItem = {
@@ -54,7 +59,7 @@ export function refuseCancelled(state: Batch['state']): void {
  */
 export async function beginBatch(
   db: Db,
-  batch: { name: string; createdBy: string | null; idempotencyKey: string | null },
+  batch: { name: string; createdBy: string | null; idempotencyKey: string | null; webhookId?: string | null },
 ): Promise<{ id: string; state: Batch['state']; rowsRead: number; created: boolean }> {
   const created = await db
     .insertInto('batch')
@@ -64,6 +69,7 @@ export async function beginBatch(
       created_by: batch.createdBy,
       idempotency_key: batch.idempotencyKey,
       state: 'receiving',
+      webhook_id: batch.webhookId ?? null,
     })
     .onConflict((conflict) => conflict.columns(['created_by', 'idempotency_key']).doNothing())
     .returning('id')
@@ -139,15 +145,18 @@ export async function addBatchRows(
 
 /** Ends the upload: `received` when all of it came, `cut` when the sender went away before the end. */
 export async function endBatchUpload(db: Db, batchId: string, state: 'received' | 'cut'): Promise<void> {
-  await db
-    .updateTable('batch')
-    .set({ state, ...(state === 'received' ? { received_at: sql<Date>`now()` } : {}) })
-    .where('id', '=', batchId)
-    .where('state', 'not in', ended)
-    .execute();
+  await inTransaction(db, async (trx) => {
+    await trx
+      .updateTable('batch')
+      .set({ state, ...(state === 'received' ? { received_at: sql<Date>`now()` } : {}) })
+      .where('id', '=', batchId)
+      .where('state', 'not in', ended)
+      .execute();
+    await tellIfEnded(trx, batchId);
+  });
 }
 
-/** Keeps what a chunk's rows became and counts them, in the transaction that finishes the chunk's work. */
+/** Keeps what a chunk's rows became and counts them, in the transaction that finishes the chunk's work, after that. */
 export async function addBatchItems(
   trx: Db,
   batchId: string,
@@ -174,9 +183,10 @@ export async function addBatchItems(
     }))
     .where('id', '=', batchId)
     .execute();
+  await tellIfEnded(trx, batchId);
 }
 
-/** The batch with its counts and its first 100 bad rows, or null. */
+/** The batch with its counts and the first 100 of its rows that are bad or were given up, or null. */
 export async function findBatch(db: Db, id: string): Promise<Batch | null> {
   const row = await db.selectFrom('batch').where('id', '=', id).selectAll().executeTakeFirst();
   if (row === undefined) return null;
@@ -184,9 +194,6 @@ export async function findBatch(db: Db, id: string): Promise<Batch | null> {
     .selectFrom('work')
     .where('batch_id', '=', id)
     .select([
-      sql<number>`coalesce(sum(jsonb_array_length(payload -> 'rows')) filter (where state = 'failed'), 0)::int`.as(
-        'failedRows',
-      ),
       sql<number>`count(*) filter (where state = 'done')::int`.as('done'),
       sql<number>`count(*) filter (where state = 'done' and finished_at > now() - make_interval(secs => ${rateSeconds}))::int`.as(
         'lately',
@@ -196,7 +203,8 @@ export async function findBatch(db: Db, id: string): Promise<Batch | null> {
       ),
     ])
     .executeTakeFirstOrThrow();
-  const problems = await db
+  const failed = (await countGivenUp(db, [id])).get(id) ?? 0;
+  const bad = await db
     .selectFrom('batch_problem')
     .where('batch_id', '=', id)
     .orderBy('line')
@@ -204,16 +212,21 @@ export async function findBatch(db: Db, id: string): Promise<Batch | null> {
     .limit(problemsShown)
     .select(['line', 'row_id as id', 'problem'])
     .execute();
+  const givenUp =
+    failed === 0
+      ? []
+      : await givenUpAfter(db, await findGivenUpChunks(db, id), beforeFirstRow, problemsShown);
+  const problems = [...bad, ...givenUp.map(({ row: _row, ...problem }) => problem)]
+    .sort((a, b) => a.line - b.line)
+    .slice(0, problemsShown);
   const rows = {
     read: row.rows_read,
     bad: row.rows_bad,
     scored: row.rows_scored,
     flagged: row.rows_flagged,
-    failed: chunks.failedRows,
+    failed,
   };
-  const done =
-    row.state === 'cancelled' ||
-    (row.state !== 'receiving' && rows.scored + rows.failed + rows.bad >= rows.read);
+  const done = isDone(row.state, rows);
   const scoredLately = chunks.done === 0 ? 0 : (rows.scored / chunks.done) * chunks.lately;
   const rowsPerSecond = scoredLately / Math.max(1, Math.min(chunks.ageSeconds, rateSeconds));
   return {
@@ -228,6 +241,13 @@ export async function findBatch(db: Db, id: string): Promise<Batch | null> {
     receivedAt: row.received_at,
     problems,
   };
+}
+
+/** Whether no row of what came waits any more; more may still come where the upload was cut. */
+export function isDone(state: Batch['state'], rows: Batch['rows']): boolean {
+  return (
+    state === 'cancelled' || (state !== 'receiving' && rows.scored + rows.failed + rows.bad >= rows.read)
+  );
 }
 
 /** Nobody knows how much is still to come of an upload under way, or when work that stands still goes on. */

@@ -86,7 +86,11 @@ export async function retryDeadLetters(
     if (workIds !== undefined) query = query.where('id', 'in', workIds);
     if (lane !== undefined) query = query.where('lane', '=', lane);
     if (batchId !== undefined) query = query.where('batch_id', '=', batchId);
-    const again = await query.returning(['id as workId', 'lane', 'key']).execute();
+    const again = await query.returning(['id as workId', 'lane', 'key', 'batch_id']).execute();
+    // Their batches come to a new end, which is told anew.
+    const batches = again.flatMap(({ batch_id }) => batch_id ?? []);
+    if (batches.length > 0)
+      await trx.updateTable('batch').set({ told: false }).where('id', 'in', batches).execute();
     // A listing whose picture was given up says that it has none; now it waits for it once more.
     const pictures = again.flatMap(({ lane, key }) => (lane === 'capture' ? [key] : []));
     if (pictures.length > 0)

@@ -5,6 +5,7 @@ import { batchRowNumbers } from './migrations/0002-batch-row-numbers.ts';
 import { pictures } from './migrations/0003-pictures.ts';
 import { cancelledBatches } from './migrations/0004-cancelled-batches.ts';
 import { turns } from './migrations/0005-turns.ts';
+import { webhooks } from './migrations/0006-webhooks.ts';
 import { duplicateGroups } from './migrations/0007-duplicate-groups.ts';
 import { packedSpans } from './migrations/0008-packed-spans.ts';
 import { measures } from './migrations/0009-measures.ts';
@@ -17,6 +18,7 @@ export const migrations = {
   '0003-pictures': pictures,
   '0004-cancelled-batches': cancelledBatches,
   '0005-turns': turns,
+  '0006-webhooks': webhooks,
   '0007-duplicate-groups': duplicateGroups,
   '0008-packed-spans': packedSpans,
   '0009-measures': measures,

@@ -138,6 +138,43 @@ type BatchTable = {
   turn: Generated<number>;
   created_at: DefaultTime;
   received_at: OptionalTime;
+  /** Who is told of its end. */
+  webhook_id: ColumnType<string | null, string | null | undefined, string | null>;
+  /** Whether its end was told; no longer so when rows of it are taken up again. */
+  told: Generated<boolean>;
+};
+
+/** An address to which an API key's batches tell their ends, with the secret that messages there are signed with. */
+type WebhookTable = {
+  id: string;
+  api_key_id: string;
+  url: string;
+  /** `whsec_` and base64. */
+  secret: string;
+  created_at: DefaultTime;
+};
+
+/** The message of one end of a batch. */
+type WebhookDeliveryTable = {
+  id: string;
+  batch_id: string;
+  webhook_id: string;
+  event: string;
+  /** JSON, sent and signed as it stands. */
+  body: string;
+  state: 'waiting' | 'delivered' | 'failed';
+  tries_left: number;
+  created_at: DefaultTime;
+};
+
+/** One try to deliver a message. Never altered. */
+type WebhookAttemptTable = {
+  delivery_id: string;
+  number: number;
+  begun_at: Time;
+  duration_ms: number;
+  status: number | null;
+  problem: string | null;
 };
 
 type BatchProblemTable = {
@@ -236,6 +273,9 @@ export type Tables = {
   batch_problem: BatchProblemTable;
   batch_item: BatchItemTable;
   work: WorkTable;
+  webhook: WebhookTable;
+  webhook_delivery: WebhookDeliveryTable;
+  webhook_attempt: WebhookAttemptTable;
   capture: CaptureTable;
   picture: PictureTable;
 };

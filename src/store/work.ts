@@ -111,7 +111,7 @@ function waiting(db: Db, lane: string) {
 }
 
 /** Work as its taker knows it: the attempt is the fencing token, which grows each time it is taken. */
-type Taken = Pick<Work, 'id' | 'attempts'>;
+export type Taken = Pick<Work, 'id' | 'attempts'>;
 
 /** Prolongs a lease. False when the work is no longer pending, or another has taken it since. */
 export async function renewWork(db: Db, { id, attempts }: Taken, leaseMs: number): Promise<boolean> {

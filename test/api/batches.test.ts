@@ -42,16 +42,16 @@ describe.each([
   });
 
   /** Uploads through a real connection. */
-  async function upload(body: Buffer | string, headers: Record<string, string> = {}) {
-    const answer = await fetch(`${address}/v1/batches`, {
+  async function upload(body: Buffer | string | Readable, headers: Record<string, string> = {}, query = '') {
+    const answer = await fetch(`${address}/v1/batches${query}`, {
       method: 'POST',
-      body,
+      ...(body instanceof Readable ? { body: Readable.toWeb(body), duplex: 'half' } : { body }),
       headers: {
         authorization: `Bearer ${started.api.secrets.batch}`,
         'content-type': 'application/x-ndjson',
         ...headers,
       },
-    });
+    } as RequestInit); // whose types do not know duplex everywhere
     return { status: answer.status, body: Answer.parse(await answer.json()) };
   }
 
@@ -118,11 +118,15 @@ describe.each([
     const listing = `${JSON.stringify({ text: 'bal segel '.repeat(100) })}\n`;
     const bomb = gzipSync(listing.repeat(20_000));
     expect(bomb.byteLength).toBeLessThan(mebibyte / 4);
-    const bombs: [string, Buffer, Record<string, string>][] = [
+    const bombs: [string, Buffer | Readable, Record<string, string>][] = [
       ['bomb', bomb, { 'content-encoding': 'gzip' }],
       ['bomb in a bomb', gzipSync(bomb), { 'content-encoding': 'gzip' }],
-      ['plain', Buffer.from(listing.repeat(20_000)), {}],
-      ['nothing, often', Buffer.concat(Array.from({ length: 60_000 }, () => gzipSync(''))), {}],
+      ['plain', Readable.from([Buffer.from(listing.repeat(20_000))]), {}],
+      [
+        'nothing, often',
+        Readable.from([Buffer.concat(Array.from({ length: 60_000 }, () => gzipSync('')))]),
+        {},
+      ],
     ];
     for (const [name, body, headers] of bombs) {
       const key = name.replaceAll(' ', '-');
@@ -313,24 +317,43 @@ describe.each([
 
   test('rows that were given up are scored when they are asked for again', async () => {
     const mend = await breakScoring(0);
-    const { body } = await upload(rows(300));
+    const lines = rows(300).trim().split('\n');
+    lines[150] = 'no json';
+    const { body } = await upload(lines.join('\n'));
     const path = `/v1/batches/${body.id}`;
     for (const { error, ...work } of await failedWork(String(body.id)))
       await failWork(started.api.services.store.db, work, error ?? '', null);
     await mend();
     expect((await ask('batch', 'GET', path)).json()).toMatchObject({
       done: true,
-      rows: { scored: 0, failed: 300 },
+      rows: { scored: 0, failed: 299, bad: 1 },
     });
+    const { problems } = (await ask('batch', 'GET', path)).json();
+    expect(problems).toHaveLength(100);
+    const problem = expect.stringMatching(/^given up after \d tr(?:y|ies): .*broken/);
+    expect(problems[0]).toEqual({ line: 1, id: 'r0', problem });
+    const became = (await ask('batch', 'GET', `${path}/results`)).body.trim().split('\n');
+    expect(became.map((line) => JSON.parse(line))).toEqual(
+      lines.map((_, n) =>
+        n === 150
+          ? { line: n + 1, id: null, problem: expect.stringContaining('JSON') }
+          : { line: n + 1, id: `r${n}`, problem },
+      ),
+    );
+    const table = (await ask('batch', 'GET', `${path}/results?format=csv`)).body.trim().split('\n');
+    expect(table).toHaveLength(301);
+    expect(table[300]).toMatch(/^300,r299,,,,,,,,,,,"?given up after/);
+    expect((await ask('batch', 'GET', `${path}/results?verdict=flag`)).body).toBe('');
     const again = await ask('batch', 'POST', `${path}/retry`);
     expect([again.statusCode, again.json().rows.read]).toEqual([200, 300]);
     await vi.waitFor(async () => {
       expect((await ask('batch', 'GET', path)).json()).toMatchObject({
         done: true,
-        rows: { scored: 300, failed: 0 },
+        rows: { scored: 299, failed: 0 },
       });
     }, 15_000);
-    expect((await ask('batch', 'POST', `${path}/retry`)).json()).toMatchObject({ rows: { scored: 300 } });
+    expect((await ask('batch', 'GET', path)).json().problems).toHaveLength(1);
+    expect((await ask('batch', 'POST', `${path}/retry`)).json()).toMatchObject({ rows: { scored: 299 } });
     expect((await ask('reviewer', 'POST', `${path}/retry`)).statusCode).toBe(403);
   });
 

@@ -4,7 +4,7 @@ import {
   type FetchOptions,
   type PictureFetcher,
 } from '../../src/images/fetch-picture.ts';
-import { createHostResolver } from '../../src/images/resolve-host.ts';
+import { createHostResolver } from '../../src/outbound/resolve-host.ts';
 import * as cases from './hostile-cases.ts';
 import { type NameServer, startNameServer } from './name-server.ts';
 import { type Answer, http, type RawServer, startRawServer } from './raw-server.ts';

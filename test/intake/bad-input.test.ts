@@ -108,6 +108,19 @@ test('rows with too few or too many columns, and bytes that are no UTF-8, are na
   ]);
 });
 
+test('columns named anew in the middle of a CSV are read by their new names, and rows of neither are named', async () => {
+  const csv =
+    'id,text,url\n1,satu,\ntext,harga,id,url\ndua,9000,2,\n3,tiga,\nurl,text,id\n,empat,4\nid,text,id\n';
+  expect(notes(await read(csv))).toEqual([
+    '2 satu',
+    '4 dua',
+    '5! the row has 3 columns and the header 4; check its quotes and separators',
+    '7 empat',
+    // Names that stand twice are no header.
+    '8! url must be an http:// or https:// address',
+  ]);
+});
+
 test('a record over the bound is named and the next one is read', async () => {
   const long = `{"text":"${'x'.repeat(5_000)}"}`;
   for (const input of [`${long}\n{"text":"dua"}`, `[${long},{"text":"dua"}]`]) {

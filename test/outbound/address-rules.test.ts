@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createAddressRules, isGlobalUnicast, readAllowedAddress } from '../../src/images/address-rules.ts';
+import { createAddressRules, isGlobalUnicast, readAllowedAddress } from '../../src/outbound/address-rules.ts';
 
 /** IANA's IPv4 special-purpose registry, multicast, and the host of Azure's machines. */
 const special4 =

@@ -1,17 +1,17 @@
 import { errors } from 'undici';
-import { PictureError } from './picture-error.ts';
+import { RequestError } from './request-error.ts';
 
 /**
  * The plain reason behind an error of the network, TLS or HTTP; undefined for one that is none of these and so is a
  * fault of ours.
  */
-export function networkProblem(error: unknown, host: string): PictureError | undefined {
-  if (error instanceof PictureError) return error;
+export function networkProblem(error: unknown, host: string): RequestError | undefined {
+  if (error instanceof RequestError) return error;
   const code = codeOf(error);
   const found = known.find(({ codes }) => codes.test(code));
   if (found === undefined) return undefined;
   const { problem, says, passing } = found;
-  return new PictureError(problem, `${host} ${says}`, { passing, cause: error });
+  return new RequestError(problem, `${host} ${says}`, { passing, cause: error });
 }
 
 /** Stands for errors that say by their class alone that the answer is not HTTP. */

@@ -1,7 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { type AddressRules, isTranslated } from './address-rules.ts';
-import { forbidden } from './picture-address.ts';
-import { PictureError } from './picture-error.ts';
+
+import { forbidden, RequestError } from './request-error.ts';
 
 /** One address of a host. */
 export type HostAddress = { address: string; family: number };
@@ -37,7 +37,7 @@ export function createHostResolver(resolver = new Resolver({ timeout: 2_500, tri
  * The addresses that a host may be connected at. One forbidden address among them refuses the host: such answers come
  * from whoever wants to be let in by the other one.
  *
- * @throws PictureError address-forbidden, or host-unknown (passing unless the name servers say that it does not exist)
+ * @throws RequestError address-forbidden, or host-unknown (passing unless the name servers say that it does not exist)
  */
 export async function permittedAddresses(
   host: string,
@@ -50,14 +50,14 @@ export async function permittedAddresses(
     found = await resolve(host);
   } catch (cause) {
     const reason = isAbsent(cause) ? `there is no host ${host}` : `the host ${host} cannot be looked up now`;
-    throw new PictureError('host-unknown', reason, { passing: !isAbsent(cause), cause });
+    throw new RequestError('host-unknown', reason, { passing: !isAbsent(cause), cause });
   }
   // Networks that translate add an address made from the IPv4 one, for every host; the original serves as well.
   const own = found.some(({ family }) => family === 4)
     ? found.filter(({ address }) => !isTranslated(address))
     : found;
   if (own.length === 0)
-    throw new PictureError('host-unknown', `the host ${host} has no address`, { passing: false });
+    throw new RequestError('host-unknown', `the host ${host} has no address`, { passing: false });
   const wrong = own.find(({ address }) => !rules.permits(address, at.protocol, at.port));
   if (wrong !== undefined) {
     const which = wrong.address === host ? host : `${wrong.address}, where the host ${host} is,`;
