@@ -200,7 +200,20 @@ describe.each([
     const workId = await addWork(db, { lane: 'assess', key: `${id}:0`, payload: chunk, batchId: id });
     await endBatchUpload(db, id, 'received');
     expect(await deliveries(id)).toEqual([]);
-    for (let time = 0; time < 2; time += 1) await giveUpWork(db, String(workId), 'poison');
+    // The service has the work in hand now and then; then another attempt is the newest.
+    const giveUp = async () => {
+      const work = () =>
+        db
+          .selectFrom('work')
+          .where('id', '=', String(workId))
+          .select(['id', 'attempts', 'state'])
+          .executeTakeFirstOrThrow();
+      await vi.waitFor(async () => {
+        await giveUpWork(db, await work(), 'poison');
+        expect(await work()).toMatchObject({ state: 'failed' });
+      });
+    };
+    for (let time = 0; time < 2; time += 1) await giveUp();
     services.ringSoon();
     const [first] = await afterTries(id, 1);
     const told = at('/done').filter(({ headers }) => headers['webhook-id'] === first.id);
@@ -211,7 +224,7 @@ describe.each([
       rows: { read: 1 },
     });
     // The row is as poisonous as before, so it is given up anew.
-    await giveUpWork(db, String(workId), 'poison');
+    await giveUp();
     services.ringSoon();
     expect(await afterTries(id, 2)).toHaveLength(2);
 
