@@ -65,6 +65,9 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
     // Whoever listens to events would hold the service open.
     const closing = new AbortController();
     api.addHook('preClose', async () => closing.abort());
+    // An upload whose connection was cut still writes down how far it came.
+    const uploads = new Set<Promise<unknown>>();
+    api.addHook('onClose', async () => void (await Promise.allSettled(uploads)));
 
     api.post(
       '/v1/batches',
@@ -89,9 +92,12 @@ export function batchRoutes({ store, queue, log, config }: Services): FastifyPlu
           createdBy: requireKey(request).id,
           idempotencyKey: request.headers['idempotency-key'] ?? null,
         };
-        const { batchId } = await receiveBatch(rows, upload, { db: store.db, ring }).finally(() =>
-          drainBody(request, reply),
-        );
+        const receiving = receiveBatch(rows, upload, { db: store.db, ring });
+        uploads.add(receiving);
+        const { batchId } = await receiving.finally(async () => {
+          uploads.delete(receiving);
+          await drainBody(request, reply);
+        });
         const batch = await requireBatch(batchId);
         return reply.code(202).header('location', `/v1/batches/${batchId}`).send(viewBatch(batch));
       },
