@@ -100,7 +100,7 @@ test('services and workers are replaced one after another under load: no request
   process.stderr.write(
     `${restarts} restarts of each, ${total} requests, 0 failed; ${rows} rows, uploaded ${sent} times, 0 lost, 0 double\n`,
   );
-}, 240_000);
+}, 300_000);
 
 test('an embedded service is stopped and started again behind its socket: requests wait, and none fails', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'saring-restart-'));
