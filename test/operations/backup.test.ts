@@ -74,10 +74,14 @@ test('PostgreSQL is dumped in the middle of a batch and restored with an empty R
   };
   const service = await startServiceProcess(environment);
   const worker = await startWorkProcess(environment);
+  const refused = await runSaring(['backup', '--out', dump], {
+    env: { SARING_URL: service.address, SARING_KEY: key },
+  });
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('back that up with pg_dump') });
   const pictures = sendPictures(service.address, key);
   const body = nightFile(rows);
   const uploading = uploadNight(service.address, key, body);
-  await vi.waitFor(async () => expect(await chunksDone(before.store)).toBeGreaterThan(3), 30_000);
+  await vi.waitFor(async () => expect(await chunksDone(before.store)).toBeGreaterThan(3), 60_000);
   await runTool('pg_dump', ['--format=custom', '--file', dump, before.url]);
   cpSync(captures, copied, { recursive: true });
   const shown = await pictures.end();
@@ -108,7 +112,7 @@ test('PostgreSQL is dumped in the middle of a batch and restored with an empty R
   process.stderr.write(
     `restored with ${after} of ${rows / 200} chunks done and ${shown} pictures sent meanwhile: 0 rows lost, 0 double\n${checked.out}`,
   );
-}, 180_000);
+}, 300_000);
 
 test('an embedded database is backed up from a running service in the middle of a batch, and restored', async () => {
   const folder = emptyFolder();
@@ -147,14 +151,14 @@ test('an embedded database is backed up from a running service in the middle of 
       const answer = await fetch(`${again.address}/metrics`);
       expect(await answer.text()).toContain('saring_work{lane="assess",state="pending"} 0');
     },
-    { timeout: 90_000, interval: 200 },
+    { timeout: 150_000, interval: 200 },
   );
   expect(await again.stop()).toBe(0);
   const store = await openStore({ engine: 'embedded', folder: env.SARING_DATA });
   onTestFinished(() => store.close());
   await expectEachRowOnce(store.db, rows);
   process.stderr.write(`${restored.err}`);
-}, 180_000);
+}, 300_000);
 
 test('a folder that nothing uses is backed up without a service; one in use, and none at all, say so', async () => {
   const folder = emptyFolder();

@@ -149,14 +149,19 @@ describe('dashboard and alert rules', () => {
     }
   });
 
-  test('every metric of ours has a panel', () => {
+  test('every metric of ours has a panel and is told of', () => {
+    const told = read('monitoring.md');
     const shown = new Set(expressions.flatMap(({ expr }) => namedMetrics(expr).map(({ metric }) => metric)));
     const ours = lines.flatMap((line) => /^# TYPE (saring_\w+) (\w+)/.exec(line)?.slice(1) ?? []);
     expect(ours.length).toBeGreaterThan(20);
     for (let n = 0; n < ours.length; n += 2) {
       const [name = '', type] = ours.slice(n, n + 2);
       const series = type === 'histogram' ? [`${name}_bucket`, `${name}_count`] : [name];
-      expect([name, series.some((each) => shown.has(each))]).toEqual([name, true]);
+      expect([name, series.some((each) => shown.has(each)), told.includes(`\`${name}`)]).toEqual([
+        name,
+        true,
+        true,
+      ]);
     }
   });
 

@@ -57,7 +57,7 @@ export async function waitUntilScored(db: Db, rows: number): Promise<void> {
       const batch = await db.selectFrom('batch').selectAll().executeTakeFirstOrThrow();
       expect(batch).toMatchObject({ state: 'received', rows_read: rows, rows_scored: rows });
     },
-    { timeout: 90_000, interval: 200 },
+    { timeout: 150_000, interval: 200 },
   );
 }
 

@@ -100,7 +100,28 @@ test('services and workers are replaced one after another under load: no request
   process.stderr.write(
     `${restarts} restarts of each, ${total} requests, 0 failed; ${rows} rows, uploaded ${sent} times, 0 lost, 0 double\n`,
   );
-}, 240_000);
+}, 300_000);
+
+test('an embedded service is stopped and started again behind its socket: requests wait, and none fails', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'saring-restart-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const environment = { SARING_DATA: join(folder, 'data'), PICTURES: 'off' };
+  const created = await runSaring(['keys', 'create', '--name', 'load', '--role', 'admin'], {
+    env: environment,
+  });
+  const holder = await holdSocket(environment);
+  onTestFinished(() => holder.close());
+  let service = await holder.start(join(folder, 'serve-0.log'));
+  const load = startLoad(holder.address, created.out.trim(), { kept: 3, fresh: 3 });
+  for (let n = 1; n <= 2; n += 1) {
+    expect(await service.stop()).toBe(0);
+    service = await holder.start(join(folder, `serve-${n}.log`));
+  }
+  const { answers, failures } = await load.end();
+  expect(failures).toEqual([]);
+  expect(Object.keys(answers)).toHaveLength(6);
+  expect(await service.stop()).toBe(0);
+}, 120_000);
 
 test('readiness says that the service ends while it still serves; then connections are told to close', async () => {
   const { key, environment } = await startStores();
@@ -117,6 +138,23 @@ test('readiness says that the service ends while it still serves; then connectio
   const { failures } = await load.end();
   expect(failures).toEqual([]);
   expect(await stopping).toBe(0);
+}, 60_000);
+
+test('an upload that takes longer than the service waits is cut off, and its batch says so', async () => {
+  const { db, key, environment } = await startStores();
+  const service = await startServiceProcess({ ...environment, SHUTDOWN_SECONDS: '1' });
+  const body = Readable.toWeb(Readable.from(slowFile(100)));
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' };
+  const options = { method: 'POST', headers, body, duplex: 'half' as const };
+  const uploading = fetch(`${service.address}/v1/batches`, options).catch(() => null);
+  const rowsRead = async () =>
+    (await db.selectFrom('batch').select('rows_read').executeTakeFirst())?.rows_read;
+  await vi.waitFor(async () => expect(await rowsRead()).toBeGreaterThan(0), 20_000);
+  expect(await service.stop()).toBe(0);
+  expect(await uploading).toBeNull();
+  const batch = await db.selectFrom('batch').selectAll().executeTakeFirstOrThrow();
+  expect(batch.state).toBe('cut');
+  expect(batch.rows_read).toBeLessThan(rows);
 }, 60_000);
 
 test('a socket for another process is not taken, and more than one is refused', async () => {

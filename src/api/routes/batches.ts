@@ -75,6 +75,9 @@ export function batchRoutes(services: Services): FastifyPluginAsyncZod {
     // Whoever listens to events would hold the service open.
     const closing = new AbortController();
     api.addHook('preClose', async () => closing.abort());
+    // An upload whose connection was cut still writes down how far it came.
+    const uploads = new Set<Promise<unknown>>();
+    api.addHook('onClose', async () => void (await Promise.allSettled(uploads)));
 
     api.post(
       '/v1/batches',
@@ -101,7 +104,12 @@ export function batchRoutes(services: Services): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         refusePromised(request, config.http.batchLimitBytes);
-        const batchId = await receive(request).finally(() => drainBody(request, reply));
+        const receiving = receive(request);
+        uploads.add(receiving);
+        const batchId = await receiving.finally(async () => {
+          uploads.delete(receiving);
+          await drainBody(request, reply);
+        });
         ringSoon();
         const batch = await requireBatch(batchId);
         return reply.code(202).header('location', `/v1/batches/${batchId}`).send(viewBatch(batch));
