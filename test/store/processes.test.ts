@@ -78,6 +78,7 @@ test('four processes that start together on an empty database migrate it once', 
     { name: '0002-batch-row-numbers' },
     { name: '0003-pictures' },
     { name: '0004-cancelled-batches' },
+    { name: '0007-duplicate-groups' },
   ]);
 });
 
