@@ -16,7 +16,7 @@ import { type Fingerprint, leastResemblance } from '../src/domain/fingerprint.ts
 import { createFingerprinter } from '../src/duplicates/fingerprint-text.ts';
 import { openStore } from '../src/store/db.ts';
 import { edits } from './duplicates/edits.ts';
-import { Leaders } from './duplicates/leaders.ts';
+import { createLeaders } from './duplicates/leaders.ts';
 import { createTextMaker, measureTable } from './duplicates/measure-table.ts';
 import { type SimHash, simDistance, simHash } from './duplicates/sim-hash.ts';
 import { median } from './median.ts';
@@ -60,7 +60,7 @@ function nearestSmall(small: SimHash, among: readonly Known[]): number | null {
 }
 
 function reportEdits(): void {
-  const leaders = new Leaders();
+  const leaders = createLeaders();
   for (const [place, { print }] of known.entries()) leaders.add(print, place);
   const texts = new Set(known.map(({ row }) => row.text.toLowerCase()));
   const rows = edits.map(({ name, edit }) => {
@@ -90,7 +90,7 @@ function reportEdits(): void {
 
 /** Groups the split's own texts, all of them different, in the order of the corpus. */
 function reportMerges(): void {
-  const leaders = new Leaders();
+  const leaders = createLeaders();
   const merged: [Known, Known][] = [];
   for (const [place, one] of known.entries()) {
     const found = leaders.find(one.print);

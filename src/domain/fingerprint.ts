@@ -11,7 +11,11 @@ export type Fingerprint = {
 export const bandCount = 5;
 export const sketchSize = 64;
 
-/** Texts at least this much alike are one group; chosen on the corpus' validation authors (scripts/measure-duplicates.ts). */
+/**
+ * Texts at least this much alike are one group (scripts/measure-duplicates.ts). At 0.6 no more copies with a word changed
+ * are found on the validation authors (95 % for 94 %), but twice as many of the training authors' texts are put with one
+ * that was written to differ in what counts alone: 162 of 17,027 and not 79.
+ */
 export const leastResemblance = 0.7;
 
 /**

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { v7 as uuid } from 'uuid';
 import type { Db } from '../store/db.ts';
-import { groupsWithFront, lockGroups, settleGroups } from './group-fronts.ts';
+import { frontPriorities, lockGroups, settleGroups } from './group-fronts.ts';
 
 /** A flagged revision of a listing, with the assessment that flagged it. */
 export type Flag = { listingId: string; revision: number; assessmentId: string; priority: number };
@@ -77,15 +77,18 @@ async function withGroups(
   };
 }
 
-/** Answers the groups in which a new review stands behind another. */
+/** Answers the groups in which a new review stands behind one of lower priority. */
 async function insertFresh(trx: Db, flags: readonly GroupedFlag[]): Promise<Set<string>> {
-  const crowded = new Set<string>();
-  if (flags.length === 0) return crowded;
+  const unsettled = new Set<string>();
+  if (flags.length === 0) return unsettled;
   const groupIds = flags.flatMap(({ groupId }) => groupId ?? []);
-  const led = await groupsWithFront(trx, groupIds);
+  const fronts = await frontPriorities(trx, groupIds);
   const rows = flags.map((flag) => {
-    const behind = flag.groupId !== null && led.has(flag.groupId);
-    if (flag.groupId !== null) (behind ? crowded : led).add(flag.groupId);
+    const front = flag.groupId === null ? undefined : fronts.get(flag.groupId);
+    if (flag.groupId !== null) {
+      if (front === undefined) fronts.set(flag.groupId, flag.priority);
+      else if (front < flag.priority) unsettled.add(flag.groupId);
+    }
     return {
       id: uuid(),
       listing_id: flag.listingId,
@@ -94,12 +97,12 @@ async function insertFresh(trx: Db, flags: readonly GroupedFlag[]): Promise<Set<
       state: 'waiting' as const,
       priority: flag.priority,
       duplicate_group_id: flag.groupId,
-      behind,
+      behind: front !== undefined,
       claimed_by: null,
     };
   });
   await trx.insertInto('review').values(rows).execute();
-  return crowded;
+  return unsettled;
 }
 
 /** What changes when a review comes to another group: it stands behind until the group is put in order. */

@@ -15,14 +15,14 @@ export async function lockGroups(trx: Db, groupIds: Iterable<string | null>): Pr
   return ids;
 }
 
-/** Those of the groups of which a review waits in front. */
-export async function groupsWithFront(trx: Db, groupIds: readonly string[]): Promise<Set<string>> {
-  if (groupIds.length === 0) return new Set();
-  const { rows } = await sql<{ id: string }>`
-    select duplicate_group_id as id from review
+/** The priorities of the reviews that wait in front of the groups, by group. */
+export async function frontPriorities(trx: Db, groupIds: readonly string[]): Promise<Map<string, number>> {
+  if (groupIds.length === 0) return new Map();
+  const { rows } = await sql<{ id: string; priority: number }>`
+    select duplicate_group_id as id, priority from review
     where duplicate_group_id = any(${array(groupIds)}::uuid[]) and state = 'waiting' and not behind
   `.execute(trx);
-  return new Set(rows.map(({ id }) => id));
+  return new Map(rows.map(({ id, priority }) => [id, priority]));
 }
 
 /**

@@ -7,6 +7,8 @@ import { type Db, inTransaction } from './db.ts';
 const candidatesPerBand = 16;
 /** More groups than these made by others in the meantime are looked up rather than read. */
 const mostRead = 2_000;
+/** Longer than a busy process ever pauses between two statements. */
+const longestPauseMs = 10_000;
 /** One name for "somebody adds groups", among all advisory locks of this database. */
 const addingGroups = 0x64757065;
 
@@ -31,15 +33,22 @@ export async function findOrMakeGroups(
   const missing = () => [...distinct.values()].filter(({ exact }) => !groups.has(exact));
   if (missing().length > 0) {
     await inTransaction(db, async (trx) => {
-      await sql`select set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(${addingGroups})`.execute(
-        trx,
-      );
+      await lockGroupMaking(trx);
       const recent = await readSince(trx, seen);
       if (recent === null) await lookUp(trx, missing(), groups);
       await insertGroups(trx, lead(missing(), recent ?? [], groups));
     });
   }
   return fingerprints.map((print) => (print === null ? null : (groups.get(print.exact) ?? null)));
+}
+
+/** A process that stops short while it has the lock loses its connection, so that the others need not wait for it. */
+async function lockGroupMaking(trx: Db): Promise<void> {
+  await sql`
+    select set_config('synchronous_commit', 'off', true),
+      set_config('idle_in_transaction_session_timeout', ${`${longestPauseMs}ms`}, true),
+      pg_advisory_xact_lock(${addingGroups})
+  `.execute(trx);
 }
 
 /** Fills in the groups that stand in the table. Answers the number of the newest group that was surely looked at. */

@@ -19,7 +19,6 @@ const statements = [
   'create index duplicate_group_band_4 on duplicate_group (band_4)',
   'create index duplicate_group_band_5 on duplicate_group (band_5)',
   'alter table listing add column duplicate_group_id uuid',
-  'create index listing_duplicate_group on listing (duplicate_group_id, id) where duplicate_group_id is not null',
   `alter table review
     add column duplicate_group_id uuid,
     add column behind boolean not null default false,
@@ -40,7 +39,8 @@ const statements = [
  * Groups of near-duplicate texts, each known by its first text; of a group's waiting reviews one stands in front, and one
  * call may decide many. No foreign key leads to them: groups are never deleted,
  * an id is given out only once its row is committed, and the key's check would lock one row for every copy of a popular
- * text, in every process at once.
+ * text, in every process at once. Nor is there an index of listings by group: nothing looks them up by it, since a group's
+ * reviews have their own.
  */
 export const duplicateGroups = {
   async up(db: Kysely<unknown>): Promise<void> {
