@@ -41,6 +41,7 @@ export async function explainDuring(
     'auto_explain.log_min_duration': '0',
     'auto_explain.log_analyze': 'on',
     'auto_explain.log_buffers': 'on',
+    'auto_explain.log_triggers': 'on',
   };
   for (const [setting, value] of Object.entries(settings))
     await query(databaseUrl, `alter database ${name} set ${setting} = '${value}'`);

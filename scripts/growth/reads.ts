@@ -1,10 +1,11 @@
 import { request } from 'undici';
 import { z } from 'zod';
 import { percentile } from '../load/latencies.ts';
+import { type ProcessesByPart, sum, watchProcessors } from '../night/processor-time.ts';
 import type { Service } from '../night/send-batch.ts';
 
-/** Milliseconds of one kind of request. */
-export type ReadTimes = { kind: string; p50: number; p99: number };
+/** Milliseconds of one kind of request; those of processors are the service's and its database's, on average. */
+export type ReadTimes = { kind: string; p50: number; p99: number; processorMs: number };
 
 const Page = z.object({
   listings: z.array(z.object({ id: z.string(), seller: z.string().nullable() })),
@@ -74,17 +75,20 @@ export async function readsOf(
 }
 
 /** Asks each again and again, one after the other. */
-export async function timeReads(reads: Reads, repeats: number): Promise<ReadTimes[]> {
+export async function timeReads(reads: Reads, parts: ProcessesByPart, repeats: number): Promise<ReadTimes[]> {
   const times: ReadTimes[] = [];
   for (const [kind, read] of Object.entries(reads)) {
     const took = new Float64Array(repeats);
+    const since = watchProcessors(parts);
     for (let n = 0; n < repeats; n += 1) {
       const began = performance.now();
       await read();
       took[n] = performance.now() - began;
     }
+    const { sender: _sender, ...processors } = since().took;
+    const processorMs = (sum(Object.values(processors)) / repeats) * 1_000;
     took.sort();
-    times.push({ kind, p50: percentile(took, 50), p99: percentile(took, 99) });
+    times.push({ kind, p50: percentile(took, 50), p99: percentile(took, 99), processorMs });
   }
   return times;
 }

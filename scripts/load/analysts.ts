@@ -9,6 +9,8 @@ const Page = z.object({ listings: z.array(z.object({ id: z.string() })), nextCur
 /** What analysts do, in shares that add up to 1. */
 const mix = { score: 0.6, store: 0.2, page: 0.15, read: 0.05 };
 const pageSize = 20;
+/** Of a service that is overrun no more is asked than this process can hold. */
+const mostUnderWay = 5_000;
 
 /**
  * Analysts who ask on their own account: requests come at random moments, at a rate that does not depend on how quickly
@@ -22,6 +24,8 @@ export function startAnalysts(options: {
   requestsPerSecond: number;
   make: ListingMaker;
   random: Random;
+  /** Where requests that could not be sent are remembered. */
+  latencies(): Latencies;
   /** How late this process was itself, which is in every time it measures. */
   lateness(): Latencies;
 }): { stop(): Promise<void> } {
@@ -69,8 +73,10 @@ export function startAnalysts(options: {
   function askDue(): void {
     for (let now = performance.now(); dueMs <= now && !stopped; ) {
       options.lateness().record('client', now - dueMs);
-      const asking = askOne(dueMs).finally(() => underWay.delete(asking));
-      underWay.add(asking);
+      if (underWay.size < mostUnderWay) {
+        const asking = askOne(dueMs).finally(() => underWay.delete(asking));
+        underWay.add(asking);
+      } else options.latencies().fail('analyst: not sent', `${mostUnderWay} requests wait for an answer`);
       // Exponential gaps: callers who know nothing of each other.
       dueMs += (-Math.log(1 - random()) / requestsPerSecond) * 1_000;
     }

@@ -24,6 +24,7 @@ const orders = new Promise<z.infer<typeof Orders>>((resolve) =>
 const { address, key, prefix, sizes } = await orders;
 const stopping = new AbortController();
 process.once('message', () => stopping.abort());
+process.once('disconnect', () => stopping.abort());
 const headers = { authorization: `Bearer ${key}` };
 const make = await createListingMaker({ ...usualNight, seed: 3, until: new Date() }, prefix);
 /** Rows scored of each batch so far. */

@@ -11,6 +11,9 @@ const Told = z.union([
   z.object({ scored: z.int() }),
 ]);
 
+/** A service that scores nothing for so long is not loaded but down. */
+const patienceMs = 120_000;
+
 /** Batches that are sent one after the other. */
 export type BatchJobs = {
   /** Rows scored so far, of all batches, as last looked at. */
@@ -23,6 +26,7 @@ export type BatchJobs = {
  * Has batches of each size sent, until stopped. Resolves when the first rows are scored.
  *
  * @param options.prefix begins every post's id
+ * @throws Error where none are scored within two minutes
  */
 export async function startBatchJobs(options: {
   address: string;
@@ -47,7 +51,15 @@ export async function startBatchJobs(options: {
   child.once('exit', () => begun.reject(new Error('the sender of batches ended by itself')));
   const { address, caller, prefix, sizes } = options;
   child.send({ address, key: caller.key, prefix, sizes });
-  await begun.promise;
+  const timer = setTimeout(() => begun.reject(new Error('no row of a batch was scored')), patienceMs);
+  try {
+    await begun.promise;
+  } catch (error) {
+    child.kill();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
   return {
     scored: () => scored,
     async stop() {
