@@ -21,7 +21,7 @@ export type Part = {
 };
 
 /** A saring process that is started again as the same part. */
-export type SaringPart = Part & {
+type SaringPart = Part & {
   /** Ends it with SIGTERM; resolves to its exit code. */
   stop(): Promise<number | null>;
   output(): string;
