@@ -15,7 +15,7 @@ const hour = 3_600;
 /** Until every process has seen a jump. */
 const seenMs = 1_500;
 
-/** Has whatever is stored now fail until some work of a night has, so that it waits to be tried again. */
+/** Has whatever is stored from now on fail, and waits until some work of a night has, so that it waits to be tried again. */
 async function failSome({ store }: Site, name: string): Promise<void> {
   await beforeStoring(store.db, '', `raise exception 'not now'`);
   await until('work has failed', async () => {
@@ -28,7 +28,6 @@ async function failSome({ store }: Site, name: string): Promise<void> {
       .execute();
     return failed.length > 0;
   });
-  await storeAgain(store.db);
 }
 
 /** Tells another time and waits until it is believed. */
@@ -49,6 +48,7 @@ async function nightsInFalseTime(site: Site, clock: FalseClock, chance: Chance):
     const uploading = uploadNight(night, { ...site.api, key: site.key }, { paceMs: 20 });
     await failSome(site, name);
     await jumpThere(clock, 0);
+    await storeAgain(site.store.db);
     taken.push({ night, batchId: (await uploading).batchId });
   }
   return taken;

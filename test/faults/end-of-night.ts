@@ -9,7 +9,7 @@ import { long, until } from './mode.ts';
 import type { Site } from './site.ts';
 
 /** How long nothing may change until the short mode takes away what only time would. */
-const stillMs = 700;
+const stillMs = 2_000;
 
 /**
  * Lets the time pass that leases of dead processes, their locks in Redis and waits before a retry take: all bells are
@@ -47,9 +47,10 @@ export async function workedOff(site: Site, { skip = true }: { skip?: boolean } 
   });
 }
 
-/** Has all waiting work be due and free; of what is being stored at this moment that cannot be said. */
+/** Has all waits and leases of pending work run out, but for what is being stored at this moment. */
 export async function endLeases(db: Db): Promise<void> {
-  await sql`update work set leased_until = null, due_at = least(due_at, now())
+  await sql`update work set due_at = least(due_at, now()),
+    leased_until = case when leased_until is null then null else now() end
     where id in (select id from work where state = 'pending' for update skip locked)`.execute(db);
 }
 

@@ -1,8 +1,15 @@
 import { createRandom, type Random } from '../../src/classifier/random.ts';
 
 /**
- * Whether the long mode was asked for: `FAULTS=long npx vitest run test/faults`. It takes larger batches, waits until leases and
- * locks of dead processes really run out, and kills at least 200 times.
+ * The faults suite breaks a whole installation in the middle of batches: a service and workers as processes, with a PostgreSQL and
+ * a Redis of their own. At the end every row must have one result and every flag one review. It has two modes:
+ *
+ * - short, with all other tests: every kind of fault once. Nobody waits for the leases of dead processes; the test has them run out
+ *   (`letTimePass`);
+ * - long, by `FAULTS=long npx vitest run test/faults`: larger batches, over 200 kills at random moments, real waits, sleeps longer
+ *   than a lease, and a row that kills. It takes about a quarter of an hour.
+ *
+ * Each test prints its seed; `FAULTS_SEED=…` takes it up again. The totals of all tests stand at the end of the run.
  */
 export const long = process.env.FAULTS === 'long';
 

@@ -7,11 +7,13 @@ import { cutConnections } from './postgres-faults.ts';
 import { type Part, type Site, startSite } from './site.ts';
 import { uploadNight } from './upload.ts';
 
-const rounds = byMode(1, 10);
-const killsPerRound = byMode(6, 21);
-const senders = 2;
-/** How long the short mode and the long one wait between faults, milliseconds. */
-const calm = { least: 30, most: byMode(400, 1_200) };
+const rounds = byMode(1, 5);
+const killsPerRound = byMode(6, 42);
+const senders = byMode(1, 2);
+const nightsPerRound = byMode(6, 1_000);
+const rows = byMode({ least: 400, most: 1_200 }, { least: 1_000, most: 4_000 });
+/** Between faults, milliseconds. */
+const calm = { least: 30, most: byMode(400, 800) };
 /** Longer than a command to Redis may take. */
 const redisPauseMs = 2_500;
 
@@ -45,7 +47,7 @@ async function fault(site: Site, chance: Chance): Promise<void> {
   await chance.pick(faults)();
 }
 
-/** Sends night after night until it is told to end. */
+/** Sends night after night until it is told to end, or has sent enough. */
 async function sendNights(
   site: Site,
   chance: Chance,
@@ -53,15 +55,15 @@ async function sendNights(
   ended: () => boolean,
 ): Promise<TakenNight[]> {
   const taken: TakenNight[] = [];
-  for (let number = 1; !ended(); number += 1) {
+  for (let number = 1; !ended() && number <= nightsPerRound; number += 1) {
     const before = taken.at(-1)?.night;
     const night = makeNight(
       `${name}-${number}`,
-      chance.between(1_000, 4_000),
+      chance.between(rows.least, rows.most),
       chance,
       before === undefined ? {} : { before },
     );
-    const { batchId } = await uploadNight(night, { ...site.api, key: site.key }, { paceMs: 10 });
+    const { batchId } = await uploadNight(night, { ...site.api, key: site.key }, { paceMs: 25 });
     taken.push({ night, batchId });
   }
   return taken;

@@ -1,5 +1,6 @@
 import { test } from 'vitest';
-import { endNight } from './end-of-night.ts';
+import { endNight, workedOff } from './end-of-night.ts';
+import { expectNothingLost, type TakenNight } from './expect-nothing-lost.ts';
 import { byMode, createChance, pause } from './mode.ts';
 import { makeNight } from './night.ts';
 import { progress } from './progress.ts';
@@ -12,7 +13,7 @@ const pauseMs = byMode(2_500, 40_000);
 
 const faults: [string, (site: Site) => Promise<void>][] = [
   [
-    'killed and started again empty',
+    'emptied',
     async ({ redis }) => {
       await redis.kill();
       await pause(500);
@@ -29,19 +30,22 @@ const faults: [string, (site: Site) => Promise<void>][] = [
   ],
 ];
 
-test.each(faults)(
-  'Redis %s',
-  async (name, fault) => {
-    const chance = createChance(`Redis ${name}`);
+test(
+  'Redis killed and started again empty, and paused',
+  async () => {
+    const chance = createChance('Redis');
     const site = await startSite({ workers: 2 });
-    const night = makeNight('night', rows, chance);
-    const uploading = uploadNight(night, { ...site.api, key: site.key }, { paceMs: 10 });
-    for (const share of [0.1, 0.5]) {
-      await progress(site, 'night', 'stored', (share + 0.3 * chance.random()) * rows);
+    const taken: TakenNight[] = [];
+    for (const [name, fault] of faults) {
+      const night = makeNight(name, rows, chance);
+      const uploading = uploadNight(night, { ...site.api, key: site.key }, { paceMs: 10 });
+      await progress(site, name, 'stored', (0.1 + 0.6 * chance.random()) * rows);
       await fault(site);
+      taken.push({ night, batchId: (await uploading).batchId });
+      await workedOff(site);
+      await expectNothingLost(site.store.db, taken);
     }
-    const { batchId } = await uploading;
-    await endNight(`Redis ${name}`, site, [{ night, batchId }]);
+    await endNight('Redis', site, taken);
   },
-  byMode(90_000, 600_000),
+  byMode(120_000, 900_000),
 );
