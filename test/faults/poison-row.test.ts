@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { countWork } from '../../src/store/work.ts';
+import { countWaiting } from '../../src/store/work.ts';
 import { endNight, letTimePass } from './end-of-night.ts';
 import { expectNothingLost } from './expect-nothing-lost.ts';
 import { byMode, createChance, long, until } from './mode.ts';
@@ -79,7 +79,7 @@ test.runIf(long)(
         await letTimePass(site);
         await worker.start();
       }
-      return (await countWork(site.store.db)).pending === 0;
+      return (await countWaiting(site.store.db, 'assess', 1)) === 0;
     });
     await endNight('deadly row', site, [{ night, batchId }], { givenUp: 1 });
   },
