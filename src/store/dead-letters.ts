@@ -36,7 +36,7 @@ export async function listDeadLetters(
     .limit(limit)
     .select(['id as workId', 'lane', 'batch_id as batchId', 'attempts', 'created_at as addedAt'])
     .select([
-      sql<number[]>`coalesce(jsonb_path_query_array(payload, '$.rows[*].row'), '[]')`.as('rows'),
+      sql<number[]>`coalesce(jsonb_path_query_array(payload::jsonb, '$.rows[*].row'), '[]')`.as('rows'),
       sql<string>`left(coalesce(error, ''), ${errorShown})`.as('error'),
       sql<Date>`coalesce(finished_at, created_at)`.as('failedAt'),
     ])

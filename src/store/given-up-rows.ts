@@ -18,7 +18,7 @@ export async function countGivenUp(db: Db, batchIds: readonly string[]): Promise
     .where('batch_id', 'in', batchIds)
     .where('state', '=', 'failed')
     .groupBy('batch_id')
-    .select(['batch_id', sql<number>`sum(jsonb_array_length(payload -> 'rows'))::int`.as('rows')])
+    .select(['batch_id', sql<number>`sum(json_array_length(payload -> 'rows'))::int`.as('rows')])
     .execute();
   return new Map(counts.flatMap(({ batch_id, rows }) => (batch_id === null ? [] : [[batch_id, rows]])));
 }
@@ -58,7 +58,7 @@ async function rowsOfChunk(db: Db, workId: string, after: number): Promise<Given
     select ${rowNumber('item')} as row, (item ->> 'line')::int as line, item ->> 'id' as id,
       'given up after ' || attempts || case attempts when 1 then ' try: ' else ' tries: ' end
         || left(coalesce(error, 'no reason is known'), ${longestReason}::int) as problem
-    from work cross join lateral jsonb_array_elements(payload -> 'rows') as item
+    from work cross join lateral json_array_elements(payload -> 'rows') as item
     where work.id = ${workId} and state = 'failed' and ${rowNumber('item')} > ${after}
     order by 1`.execute(db);
   return rows;
