@@ -63,11 +63,13 @@ function shown(review: ClaimedReview) {
   return (review.duplicates?.listings ?? []).map(({ reviewId, revision }) => ({ reviewId, revision }));
 }
 
-/** Groups in which something waits and not exactly one review is in front. */
+/** Groups in which something waits and not exactly one review is in front, or one behind it comes before it. */
 async function groupsOutOfOrder(db: Db) {
   const { rows } = await sql`
     select duplicate_group_id from review where state = 'waiting' and duplicate_group_id is not null
-    group by duplicate_group_id having count(*) filter (where not behind) <> 1
+    group by duplicate_group_id
+    having count(*) filter (where not behind) <> 1
+      or max(priority) filter (where behind) > max(priority) filter (where not behind)
   `.execute(db);
   return rows;
 }
