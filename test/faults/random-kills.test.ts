@@ -4,6 +4,7 @@ import { expectNothingLost, type TakenNight } from './expect-nothing-lost.ts';
 import { byMode, type Chance, createChance, pause } from './mode.ts';
 import { makeNight } from './night.ts';
 import { cutConnections } from './postgres-faults.ts';
+import { progress } from './progress.ts';
 import { type Part, type Site, startSite } from './site.ts';
 import { uploadNight } from './upload.ts';
 
@@ -13,26 +14,41 @@ const senders = byMode(1, 2);
 const nightsPerRound = byMode(6, 1_000);
 const rows = byMode({ least: 400, most: 1_200 }, { least: 1_000, most: 4_000 });
 /** Between faults, milliseconds. */
-const calm = { least: 30, most: byMode(400, 800) };
+const calm = { least: 30, most: byMode(400, 600) };
 /** Longer than a command to Redis may take. */
 const redisPauseMs = 2_500;
 
-async function fault(site: Site, chance: Chance): Promise<void> {
+/** What was killed and is being started again, while the next fault already happens. */
+type Restarts = Map<Part, Promise<void>>;
+
+async function fault(site: Site, chance: Chance, restarts: Restarts): Promise<void> {
   const [first, second] = site.workers;
   if (first === undefined || second === undefined) throw new Error('two workers are needed');
   const killed = async (...parts: Part[]) => {
-    await Promise.all(parts.map((part) => part.kill()));
-    await pause(chance.between(0, 300));
-    await Promise.all(parts.map((part) => part.start()));
+    const there = parts.filter((part) => !restarts.has(part));
+    await Promise.all(there.map((part) => part.kill()));
+    const waitMs = chance.between(0, 300);
+    for (const part of there) {
+      const start = pause(waitMs).then(() => part.start());
+      restarts.set(
+        part,
+        start.finally(() => restarts.delete(part)),
+      );
+    }
+  };
+  /** A server is there again before the next fault. */
+  const killedAndBack = async (...servers: Part[]) => {
+    await killed(...servers);
+    await Promise.all(servers.map((server) => restarts.get(server)));
   };
   const faults = [
     () => killed(first),
     () => killed(second),
     () => killed(site.api),
     () => killed(site.api, first, second),
-    () => killed(site.redis),
-    () => killed(site.postgres),
-    () => killed(site.postgres, site.redis),
+    () => killedAndBack(site.redis),
+    () => killedAndBack(site.postgres),
+    () => killedAndBack(site.postgres, site.redis),
     async () => {
       await site.postgres.stop();
       await site.postgres.start();
@@ -65,6 +81,8 @@ async function sendNights(
     );
     const { batchId } = await uploadNight(night, { ...site.api, key: site.key }, { paceMs: 25 });
     taken.push({ night, batchId });
+    // Not so much ahead of the workers that at the end only they are waited for.
+    await progress(site, night.name, 'scored', chance.random() * night.posts.length * 0.9);
   }
   return taken;
 }
@@ -75,6 +93,7 @@ test(
     const chance = createChance('random kills');
     const site = await startSite({ workers: 2 });
     const taken: TakenNight[] = [];
+    const restarts: Restarts = new Map();
     for (let round = 1; round <= rounds; round += 1) {
       let ended = false;
       const sending = Array.from({ length: senders }, (_, sender) =>
@@ -82,9 +101,10 @@ test(
       );
       while (site.kills() < round * killsPerRound) {
         await pause(chance.between(calm.least, calm.most));
-        await fault(site, chance);
+        await fault(site, chance, restarts);
       }
       ended = true;
+      await Promise.all(restarts.values());
       for (const nights of await Promise.all(sending)) taken.push(...nights);
       await workedOff(site);
       const { listings } = await expectNothingLost(site.store.db, taken);
