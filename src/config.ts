@@ -67,6 +67,7 @@ const Environment = z.object({
   BODY_LIMIT_KIB: count(1, 1024 * 1024, 1024),
   BATCH_LIMIT_MIB: count(1, 1024 * 1024, 1024),
   BATCH_BACKLOG_ROWS: count(1, 1_000_000_000, 5_000_000),
+  BATCH_CHUNK_ROWS: count(1, 2_000, 500),
   CLAIM_MINUTES: count(1, 24 * 60, 10),
   UNDO_MINUTES: count(1, 7 * 24 * 60, 30),
   WORK_CONCURRENCY: count(1, 64, 2),
@@ -98,8 +99,12 @@ export type Config = {
   lexiconFile: string;
   models: { dir: string; version: string | null; backend: 'auto' | 'native' | 'wasm' | 'js' };
   http: { host: string; port: number; bodyLimitBytes: number; batchLimitBytes: number };
-  /** Most rows of batches that may wait; a new batch is refused beyond. */
-  backlogRows: number;
+  batches: {
+    /** Rows of one piece of work. */
+    chunkRows: number;
+    /** Most rows that may wait; a new batch is refused beyond. */
+    backlogRows: number;
+  };
   /** Where health and metrics are shown apart from the API, as a process that only works needs it; null for nowhere. */
   operations: { host: string; port: number } | null;
   review: { claimMs: number; undoMs: number };
@@ -162,7 +167,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       bodyLimitBytes: env.BODY_LIMIT_KIB * 1024,
       batchLimitBytes: env.BATCH_LIMIT_MIB * 1024 * 1024,
     },
-    backlogRows: env.BATCH_BACKLOG_ROWS,
+    batches: { chunkRows: env.BATCH_CHUNK_ROWS, backlogRows: env.BATCH_BACKLOG_ROWS },
     operations: env.METRICS_PORT === undefined ? null : { host: env.METRICS_HOST, port: env.METRICS_PORT },
     review: { claimMs: env.CLAIM_MINUTES * minuteMs, undoMs: env.UNDO_MINUTES * minuteMs },
     work: { concurrency: env.WORK_CONCURRENCY, snapshotEveryMs: env.SNAPSHOT_MINUTES * minuteMs },

@@ -14,8 +14,6 @@ import {
 import { type Db, inTransaction } from './store/db.ts';
 import { addWork, countWaiting } from './store/work.ts';
 
-/** Rows of one chunk: past 50 to 100 the queue no longer weighs, and up to 500 a retry stays cheap. */
-const chunkRows = 200;
 /** Text of one chunk in UTF-16 code units, so that rows of 100,000 units do not pile up in memory. */
 const chunkUnits = 2_000_000;
 
@@ -39,7 +37,8 @@ export type BatchUpload = {
  * scored, and what waits is kept twice.
  *
  * @param ring tells the queue of new work, after it is stored
- * @param backlogRows most rows that may wait
+ * @param limits.chunkRows rows of one piece of work
+ * @param limits.backlogRows most rows that may wait
  * @throws AppError as reading does, BACKLOG_FULL, BATCH_BUSY or BATCH_CANCELLED
  * @returns the batch's id, and how many rows this upload found stored already
  */
@@ -49,16 +48,17 @@ export async function receiveBatch(
   deps: {
     db: Db;
     ring(bells: readonly Bell[]): Promise<void>;
-    backlogRows: number;
+    limits: { chunkRows: number; backlogRows: number };
     onProgress?(rowsRead: number): void;
   },
 ): Promise<{ batchId: string; resumedAt: number }> {
-  const mostChunks = Math.ceil(deps.backlogRows / chunkRows);
+  const { chunkRows, backlogRows } = deps.limits;
+  const mostChunks = Math.ceil(backlogRows / chunkRows);
   if ((await countWaiting(deps.db, 'assess', mostChunks)) >= mostChunks) {
     throw new AppError(
       'BACKLOG_FULL',
       503,
-      `about ${deps.backlogRows} rows wait to be scored already; send this file again in a minute or later`,
+      `about ${backlogRows} rows wait to be scored already; send this file again in a minute or later`,
       { retryAfterSeconds },
     );
   }

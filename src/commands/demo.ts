@@ -23,7 +23,7 @@ export async function importSamples(services: Services): Promise<void> {
     const { batchId } = await receiveBatch(rows, upload, {
       db: services.store.db,
       ring: services.queue.ring,
-      backlogRows: services.config.backlogRows,
+      limits: services.config.batches,
     });
     for (;;) {
       const batch = await findBatch(services.store.db, batchId);

@@ -65,8 +65,7 @@ export function batchRoutes(services: Services): FastifyPluginAsyncZod {
           ? null
           : (await openWebhook(store.db, { apiKeyId: createdBy, url }, newWebhookSecret())).id,
     };
-    return (await receiveBatch(rows, upload, { db: store.db, ring, backlogRows: config.backlogRows }))
-      .batchId;
+    return (await receiveBatch(rows, upload, { db: store.db, ring, limits: config.batches })).batchId;
   }
 
   return async (api) => {
