@@ -10,7 +10,7 @@ import { uploadNight } from './upload.ts';
 
 const rounds = byMode(1, 5);
 const killsPerRound = byMode(6, 42);
-const senders = byMode(1, 2);
+const senders = byMode(1, 4);
 const nightsPerRound = byMode(6, 1_000);
 const rows = byMode({ least: 400, most: 1_200 }, { least: 1_000, most: 4_000 });
 /** Between faults, milliseconds. */
