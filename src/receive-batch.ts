@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ChunkRow } from './assess.ts';
 import { AppError } from './domain/app-error.ts';
 import { storable } from './domain/text.ts';
@@ -90,6 +91,8 @@ export async function receiveBatch(
     problems = [];
     units = 0;
     deps.onProgress?.(stored);
+    // An embedded store answers without the event loop ever turning, and others want to be answered meanwhile.
+    await nextTurn();
   }
 
   async function keepWhatCame(): Promise<void> {

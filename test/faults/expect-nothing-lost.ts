@@ -69,7 +69,7 @@ async function rowsOf(db: Db, { night, batchId }: TakenNight): Promise<Rows> {
         select row_number, 'scored' as kind, row_id, assessment_id from batch_item where batch_id = ${batchId}
         union all select row_number, 'bad', row_id, null from batch_problem where batch_id = ${batchId}
         union all select (row ->> 'row')::int, 'given up', row ->> 'id', null
-          from work, jsonb_array_elements(payload::jsonb -> 'rows') as row
+          from work, json_array_elements(payload -> 'rows') as row
           where batch_id = ${batchId} and state = 'failed'),
       counted as (select row_number, count(*) as times from become group by row_number)
       select
