@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type FreshCapture, keepCapture } from './capture-pictures.ts';
 import type { Classifier } from './classifier/classifier.ts';
-import type { Assessment } from './domain/assessment.ts';
+import type { Assessment, BriefAssessment } from './domain/assessment.ts';
 import { Listing } from './domain/listing.ts';
 import { createFingerprinter } from './duplicates/fingerprint-text.ts';
 import { enqueueFlags } from './review/enqueue-flags.ts';
@@ -68,7 +68,7 @@ export function createAssessor(deps: {
   classifier: Classifier;
   /** Whether pictures are fetched. */
   pictures: boolean;
-  onAssessed(by: 'request' | 'batch', assessments: readonly Assessment[]): void;
+  onAssessed(by: 'request' | 'batch', assessments: readonly Pick<Assessment, 'verdict'>[]): void;
 }): Assessor {
   const { db, classifier, pictures, onAssessed } = deps;
   const fingerprint = createFingerprinter();
@@ -83,9 +83,36 @@ export function createAssessor(deps: {
     return assessment;
   }
 
-  /** The texts' groups of near-duplicates; new ones are written at once, outside any transaction. */
-  async function groupsOf(texts: readonly string[]): Promise<(string | null)[]> {
-    return await findOrMakeGroups(db, texts.map(fingerprint));
+  /** Spans are worked out for what somebody will look at; a night is nearly all clear, and of that they can be asked for. */
+  function assessNight(texts: readonly string[]): BriefAssessment[] {
+    const assessments: BriefAssessment[] = assessTexts(texts, { spans: false }).map((brief) => ({
+      ...brief,
+      spans: null,
+    }));
+    const seen = assessments.flatMap(({ verdict }, index) => (verdict === 'clear' ? [] : [index]));
+    const explained = assessTexts(
+      seen.map((index) => texts[index] ?? ''),
+      { spans: true },
+    );
+    for (const [place, index] of seen.entries()) {
+      const assessment = explained[place];
+      if (assessment !== undefined) assessments[index] = assessment;
+    }
+    return assessments;
+  }
+
+  /**
+   * The texts' groups of near-duplicates, of those that a reviewer may come to see; new groups are written at once,
+   * outside any transaction.
+   */
+  async function groupsOf(
+    texts: readonly string[],
+    assessments: readonly BriefAssessment[],
+  ): Promise<(string | null)[]> {
+    const fingerprints = texts.map((text, index) =>
+      assessments[index]?.verdict === 'clear' ? null : fingerprint(text),
+    );
+    return await findOrMakeGroups(db, fingerprints);
   }
 
   return {
@@ -98,7 +125,7 @@ export function createAssessor(deps: {
         if (before !== null) return before;
       }
       const assessment = await assessText(listing.text);
-      const [duplicateGroupId = null] = await groupsOf([listing.text]);
+      const [duplicateGroupId = null] = await groupsOf([listing.text], [assessment]);
       try {
         return await inTransaction(db, async (trx) => {
           const [saved] = await saveAndQueue(trx, [{ listing, assessment, duplicateGroupId }], {
@@ -124,8 +151,8 @@ export function createAssessor(deps: {
     async assessChunk(work) {
       const { batchId, rows } = Chunk.parse(work.payload);
       const texts = rows.map((row) => row.listing.text);
-      const assessments = assessTexts(texts, { spans: true });
-      const groups = await groupsOf(texts);
+      const assessments = assessNight(texts);
+      const groups = await groupsOf(texts, assessments);
       const inputs = rows.map((row, index) => {
         const assessment = assessments[index];
         if (assessment === undefined) throw new Error('the classifier gave fewer scores than texts');

@@ -12,7 +12,7 @@ type AssessmentCause = (typeof assessmentCauses)[number];
 
 /** What /metrics shows, in Prometheus' text format. */
 export type Metrics = {
-  countAssessments(by: AssessmentCause, assessments: readonly Assessment[]): void;
+  countAssessments(by: AssessmentCause, assessments: readonly Pick<Assessment, 'verdict'>[]): void;
   /** @param seconds from the request's arrival to its answer's end */
   countRequest(request: { method: string; route: string; status: number }, seconds: number): void;
   countWork(end: WorkEnd): void;

@@ -47,7 +47,7 @@ export async function openPictureServices(deps: {
   db: Db;
   classifier: Classifier;
   maxAttempts: number;
-  onAssessed(assessments: readonly Assessment[]): void;
+  onAssessed(assessments: readonly Pick<Assessment, 'verdict'>[]): void;
   /** Hears what became of each picture that was to be fetched, as captureHandler tells it. */
   onCapture(outcome: string): void;
 }): Promise<PictureServices> {

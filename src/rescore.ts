@@ -2,10 +2,12 @@ import type { Classifier } from './classifier/classifier.ts';
 import type { Assessment } from './domain/assessment.ts';
 import type { CaptureStanding } from './domain/picture.ts';
 import type { Span } from './domain/score.ts';
+import { createFingerprinter } from './duplicates/fingerprint-text.ts';
 import type { KnownPictures } from './known-pictures.ts';
 import { enqueueFlags } from './review/enqueue-flags.ts';
 import { type Capture, countShown, standingsOf } from './store/captures.ts';
 import { type Db, inTransaction } from './store/db.ts';
+import { findOrMakeGroups } from './store/duplicate-groups.ts';
 import { listPictures } from './store/pictures.ts';
 import { lockListing, replaceAssessment } from './store/replace-assessment.ts';
 import { addMatches, type KnownPicture, weighMatches } from './triage/picture-matches.ts';
@@ -29,9 +31,10 @@ export function createRescorer(deps: {
   db: Db;
   classifier: Classifier;
   known: KnownPictures;
-  onAssessed(assessments: readonly Assessment[]): void;
+  onAssessed(assessments: readonly Pick<Assessment, 'verdict'>[]): void;
 }): Rescorer {
   const { db, classifier, known, onAssessed } = deps;
+  const fingerprint = createFingerprinter();
 
   async function knownPictures(
     trx: Db,
@@ -60,9 +63,26 @@ export function createRescorer(deps: {
     return found;
   }
 
+  /**
+   * The group of a listing's text, also of one that was clear until now, since pictures may make it a flag. Looked for
+   * before the listing is locked, as new groups are written outside any transaction.
+   */
+  async function groupOf(listingId: string): Promise<{ text: string; groupId: string | null }> {
+    const listing = await db
+      .selectFrom('listing')
+      .where('id', '=', listingId)
+      .select(['text', 'duplicate_group_id'])
+      .executeTakeFirst();
+    if (listing === undefined) return { text: '', groupId: null };
+    const [found = null] =
+      listing.duplicate_group_id === null ? await findOrMakeGroups(db, [fingerprint(listing.text)]) : [];
+    return { text: listing.text, groupId: listing.duplicate_group_id ?? found };
+  }
+
   return {
     async rescore(listingId) {
       await known.refresh();
+      const { text, groupId: ownGroup } = await groupOf(listingId);
       const changed = await inTransaction(db, async (trx) => {
         // The lock first: of two that score one listing, the later one then knows what the earlier one knew.
         const listing = await lockListing(trx, listingId);
@@ -82,7 +102,8 @@ export function createRescorer(deps: {
           pictureMatches: matches,
         });
         if (isSame(assessment, listing.assessment)) return null;
-        const saved = await replaceAssessment(trx, listing, assessment);
+        const groupId = listing.duplicateGroupId ?? (listing.text === text ? ownGroup : null);
+        const saved = await replaceAssessment(trx, listing, assessment, groupId);
         if (assessment.verdict === 'flag') await enqueueFlags(trx, [saved]);
         return assessment;
       });

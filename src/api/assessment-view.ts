@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { Assessment } from '../domain/assessment.ts';
+import { Assessment, type BriefAssessment } from '../domain/assessment.ts';
 import { Bilingual, TermMatch } from '../domain/lexicon-term.ts';
 import { Policy } from '../domain/policy.ts';
+import type { Span } from '../domain/score.ts';
 import type { Services } from '../services.ts';
 import { giveReason } from '../triage/reasons.ts';
 
@@ -19,17 +20,29 @@ export const AssessmentView = Assessment.extend({
  *
  * @param pictureTexts the texts of the pictures that the assessment counts
  */
-export function viewAssessment<T extends Assessment>(
+export function viewAssessment<T extends BriefAssessment>(
   text: string,
   pictureTexts: readonly string[],
   assessment: T,
   { classifier, lexicon }: Pick<Services, 'classifier' | 'lexicon'>,
   { terms }: { terms: boolean },
-): T & Omit<z.infer<typeof AssessmentView>, keyof Assessment> {
+): Omit<T, 'spans'> & Omit<z.infer<typeof AssessmentView>, Exclude<keyof Assessment, 'spans'>> {
+  const spans = assessment.spans ?? spansAnew(text, assessment, classifier);
   return {
     ...assessment,
-    reason: giveReason(text, assessment, pictureTexts),
+    spans,
+    reason: giveReason(text, { ...assessment, spans }, pictureTexts),
     ...(terms ? { terms: lexicon.find(text) } : {}),
     promise: assessment.policyVersion === classifier.policy.version ? classifier.policy.promise : null,
   };
+}
+
+/** What the model in force says again; one that no longer is says nothing. */
+function spansAnew(
+  text: string,
+  { modelVersion }: BriefAssessment,
+  classifier: Services['classifier'],
+): Span[] {
+  if (modelVersion !== classifier.modelVersion) return [];
+  return classifier.scoreMany([text], { spans: true })[0]?.spans ?? [];
 }

@@ -18,3 +18,6 @@ export const Assessment = Score.extend({
   priority: z.number().min(0).max(1),
 });
 export type Assessment = z.infer<typeof Assessment>;
+
+/** An assessment whose spans may be left out, since its model says the same again when somebody wants to see them. */
+export type BriefAssessment = Omit<Assessment, 'spans'> & { spans: Assessment['spans'] | null };

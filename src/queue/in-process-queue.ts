@@ -43,6 +43,8 @@ export function createInProcessQueue(options: { onError(error: unknown): void })
 
   async function answer(handler: BellHandler, bell: Bell): Promise<void> {
     try {
+      // An embedded database answers without the event loop turning; whoever asks for something gets a turn here.
+      await new Promise((resolve) => setImmediate(resolve));
       await handler(bell, abort.signal);
     } catch (error) {
       options.onError(error);

@@ -84,7 +84,7 @@ function view(row: Row, duplicates: Duplicates | null) {
         offered: row.offered,
         bulk: row.bulk,
       },
-      spans: unpackSpans(row.spans),
+      spans: unpackSpans(row.spans ?? {}),
       captures: row.captures,
       pictureMatches: row.picture_matches,
       modelVersion: row.model_version,

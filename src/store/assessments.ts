@@ -1,10 +1,10 @@
-import type { Assessment } from '../domain/assessment.ts';
+import type { BriefAssessment } from '../domain/assessment.ts';
 import type { Db } from './db.ts';
 import { insertRecords } from './records.ts';
 import { packSpans } from './spans.ts';
 
 /** An assessment of one revision of a listing, with the id it is to have. */
-export type NewAssessment = { id: string; listingId: string; revision: number; assessment: Assessment };
+export type NewAssessment = { id: string; listingId: string; revision: number; assessment: BriefAssessment };
 
 /** Writes assessments down; none is in force by that alone. */
 export async function insertAssessments(trx: Db, rows: readonly NewAssessment[]): Promise<void> {
@@ -19,7 +19,7 @@ export async function insertAssessments(trx: Db, rows: readonly NewAssessment[])
       policy_version: assessment.policyVersion,
       probability: assessment.probability,
       ...assessment.elements,
-      spans: packSpans(assessment.spans),
+      spans: assessment.spans === null ? null : packSpans(assessment.spans),
       captures: assessment.captures,
       picture_matches: assessment.pictureMatches,
       verdict: assessment.verdict,

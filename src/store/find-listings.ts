@@ -82,7 +82,7 @@ function stored(row: Row) {
         offered: row.offered,
         bulk: row.bulk,
       },
-      spans: unpackSpans(row.spans),
+      spans: row.spans === null ? null : unpackSpans(row.spans),
       captures: row.captures,
       pictureMatches: row.picture_matches,
       modelVersion: row.model_version,
@@ -107,6 +107,15 @@ export async function findListing(db: Db, id: string): Promise<StoredListing | n
   return row === undefined ? null : stored(row);
 }
 
+/** Ids are made by the clocks of many processes; none is a day from the database's. */
+const clocksApartMs = 24 * 60 * 60 * 1000;
+
+/** The least id (UUID version 7, RFC 9562: its first 48 bits are milliseconds) of a time, so that its index finds times, too. */
+function idAt(ms: number): string {
+  const hex = Math.max(0, ms).toString(16).padStart(12, '0').slice(-12);
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
 /**
  * Newest listings first, at most `limit`.
  *
@@ -125,9 +134,14 @@ export async function listListings(
   if (filter.seller !== undefined) query = query.where('listing.seller', '=', filter.seller);
   if (filter.minProbability !== undefined)
     query = query.where('listing.probability', '>=', filter.minProbability);
-  if (filter.receivedFrom !== undefined) query = query.where('listing.created_at', '>=', filter.receivedFrom);
+  if (filter.receivedFrom !== undefined)
+    query = query
+      .where('listing.created_at', '>=', filter.receivedFrom)
+      .where('listing.id', '>=', idAt(filter.receivedFrom.getTime() - clocksApartMs));
   if (filter.receivedBefore !== undefined)
-    query = query.where('listing.created_at', '<', filter.receivedBefore);
+    query = query
+      .where('listing.created_at', '<', filter.receivedBefore)
+      .where('listing.id', '<', idAt(filter.receivedBefore.getTime() + clocksApartMs));
   return (await query.execute()).map(stored);
 }
 

@@ -9,6 +9,7 @@ import { webhooks } from './migrations/0006-webhooks.ts';
 import { duplicateGroups } from './migrations/0007-duplicate-groups.ts';
 import { packedSpans } from './migrations/0008-packed-spans.ts';
 import { measures } from './migrations/0009-measures.ts';
+import { leanListings } from './migrations/0010-lean-listings.ts';
 import type { Tables } from './schema.ts';
 
 /** Every migration in order; a landed one is never changed, only followed by another. */
@@ -22,6 +23,7 @@ export const migrations = {
   '0007-duplicate-groups': duplicateGroups,
   '0008-packed-spans': packedSpans,
   '0009-measures': measures,
+  '0010-lean-listings': leanListings,
 };
 
 /**

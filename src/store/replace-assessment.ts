@@ -8,6 +8,7 @@ export type LockedListing = {
   id: string;
   revision: number;
   text: string;
+  duplicateGroupId: string | null;
   assessment: Omit<Assessment, 'spans'> | null;
 };
 
@@ -19,7 +20,7 @@ export async function lockListing(trx: Db, listingId: string): Promise<LockedLis
     .selectFrom('listing')
     .leftJoin('assessment', 'assessment.id', 'listing.assessment_id')
     .where('listing.id', '=', listingId)
-    .select(['listing.id', 'listing.revision', 'listing.text'])
+    .select(['listing.id', 'listing.revision', 'listing.text', 'listing.duplicate_group_id'])
     .select(['assessment.probability', 'assessment.verdict', 'assessment.priority'])
     .select(['assessment.model_version', 'assessment.policy_version'])
     .select(['assessment.captures', 'assessment.picture_matches'])
@@ -51,14 +52,19 @@ export async function lockListing(trx: Db, listingId: string): Promise<LockedLis
           verdict,
           priority,
         };
-  return { id, revision, text, assessment: assessed };
+  return { id, revision, text, duplicateGroupId: row.duplicate_group_id, assessment: assessed };
 }
 
-/** Records one more assessment of a listing's present text and puts it in force, in the caller's transaction. */
+/**
+ * Records one more assessment of a listing's present text and puts it in force, in the caller's transaction.
+ *
+ * @param duplicateGroupId the group of its text from now on
+ */
 export async function replaceAssessment(
   trx: Db,
   { id, revision }: LockedListing,
   assessment: Assessment,
+  duplicateGroupId: string | null,
 ): Promise<{ listingId: string; revision: number; assessmentId: string; priority: number }> {
   const assessmentId = uuid();
   await insertAssessments(trx, [{ id: assessmentId, listingId: id, revision, assessment }]);
@@ -68,6 +74,7 @@ export async function replaceAssessment(
       assessment_id: assessmentId,
       verdict: assessment.verdict,
       probability: assessment.probability,
+      duplicate_group_id: duplicateGroupId,
       updated_at: new Date(),
     })
     .where('id', '=', id)

@@ -1,9 +1,13 @@
-import type { Assessment } from '../domain/assessment.ts';
+import type { BriefAssessment } from '../domain/assessment.ts';
 import type { Listing } from '../domain/listing.ts';
 import type { Verdict } from '../domain/policy.ts';
 
 /** A listing with the assessment of its text, and the group of texts like it where there is one. */
-export type AssessedListing = { listing: Listing; assessment: Assessment; duplicateGroupId: string | null };
+export type AssessedListing = {
+  listing: Listing;
+  assessment: BriefAssessment;
+  duplicateGroupId: string | null;
+};
 
 /** What became of an assessed listing in the store. */
 export type SavedListing = {

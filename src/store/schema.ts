@@ -55,7 +55,8 @@ type AssessmentTable = {
   imported: number;
   offered: number;
   bulk: number;
-  spans: ColumnType<PackedSpans, string, string>;
+  /** Null where nobody was to look at them. */
+  spans: ColumnType<PackedSpans | null, string | null, string | null>;
   verdict: Verdict;
   priority: number;
   /** Frozen copies whose text was scored too, by SHA-256; empty for a scoring of the listing's text alone. */

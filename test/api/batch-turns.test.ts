@@ -20,7 +20,7 @@ describeEachEngine('receiving a batch', (getStore) => {
     };
     let next = setImmediate(count);
     const upload = { name: 'turns', createdBy: null, idempotencyKey: null };
-    const deps = { db: getStore().db, ring: async () => undefined };
+    const deps = { db: getStore().db, backlogRows: 1_000_000, ring: async () => undefined };
     await receiveBatch(someRows(chunks * rowsOfChunk), upload, deps);
     clearImmediate(next);
     expect(turns).toBeGreaterThanOrEqual(chunks);

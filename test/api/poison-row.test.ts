@@ -31,7 +31,7 @@ describe.each([
     expect(await batch()).toMatchObject({ done: false, rows: { read: 60, failed: 0 } });
     // Its last tries would be minutes away.
     await vi.waitFor(async () => {
-      await sql`update work set attempts = 7, due_at = now() where state = 'pending' and lane = 'assess'`.execute(
+      await sql`update work set attempts = 7, due_at = now() where state = 'pending' and lane = 'assess' and leased_until is null`.execute(
         db,
       );
       expect(await batch()).toMatchObject({ done: true, rows: { read: 60, scored: 59, failed: 1 } });

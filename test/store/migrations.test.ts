@@ -35,5 +35,5 @@ test('spans that were stored as objects are packed', async () => {
       ${JSON.stringify(spans)}, 'clear', 0)`.execute(db);
   await migrate(db);
   const rows = await db.selectFrom('assessment').orderBy('id').select('spans').execute();
-  expect(rows.map(({ spans }) => unpackSpans(spans))).toEqual([[old[1], old[0], old[2]], []]);
+  expect(rows.map(({ spans }) => unpackSpans(spans ?? {}))).toEqual([[old[1], old[0], old[2]], []]);
 });
