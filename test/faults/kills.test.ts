@@ -21,14 +21,14 @@ test(
     const chance = createChance('kills');
     const site = await startSite({ workers: 2 });
     const taken: TakenNight[] = [];
-    for (const [name, parts] of [
-      ['worker', site.workers.slice(0, 1)],
-      ['service', [site.api]],
-      ['both', [site.api, ...site.workers]],
+    for (const [name, parts, shares] of [
+      ['worker', site.workers.slice(0, 1), [0.1, 0.5]],
+      ['service', [site.api], [0.1, 0.5]],
+      ['both', [site.api, ...site.workers], [0.3]],
     ] as const) {
       const night = makeNight(name, rows, chance);
       const uploading = uploadNight(night, { ...site.api, key: site.key }, { paceMs: 20 });
-      for (const share of [0.1, 0.5]) {
+      for (const share of shares) {
         const hit = name === 'service' ? 'stored' : 'scored';
         await progress(site, name, hit, (share + 0.3 * chance.random()) * rows);
         await pause(chance.between(0, 50));
