@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { ChunkRow } from './assess.ts';
 import { AppError } from './domain/app-error.ts';
 import { storable } from './domain/text.ts';
@@ -17,6 +17,10 @@ import { addWork, countWaiting } from './store/work.ts';
 /** Text of one chunk in UTF-16 code units, so that rows of 100,000 units do not pile up in memory. */
 const chunkUnits = 2_000_000;
 
+/** Chunks that wait, of which the workers have their hands full; */
+const plentyChunks = 8;
+/** then an upload rests as long as it took, but no longer than this, milliseconds. */
+const longestRestMs = 200;
 /** When a sender who finds too much waiting may come again. */
 const retryAfterSeconds = 60;
 
@@ -70,6 +74,7 @@ export async function receiveBatch(
   let good: ChunkRow[] = [];
   let problems: BatchProblem[] = [];
   let units = 0;
+  let restedAt = performance.now();
 
   async function flush(): Promise<void> {
     const read = good.length + problems.length;
@@ -92,7 +97,15 @@ export async function receiveBatch(
     units = 0;
     deps.onProgress?.(stored);
     // An embedded store answers without the event loop ever turning, and others want to be answered meanwhile.
-    await nextTurn();
+    await rest();
+  }
+
+  /** Lets others have their turn: at once where the workers are waiting for more, or half of the time. */
+  async function rest(): Promise<void> {
+    const took = performance.now() - restedAt;
+    const plenty = (await countWaiting(deps.db, 'assess', plentyChunks)) >= plentyChunks;
+    await wait(plenty ? Math.min(took, longestRestMs) : 0);
+    restedAt = performance.now();
   }
 
   async function keepWhatCame(): Promise<void> {

@@ -45,6 +45,11 @@ const reconcileEveryMs = 5_000;
 const followingLanes: readonly Lane[] = ['capture', 'read', 'rescore', 'webhook'];
 /** Bells of a lane rung at once for such work: more than are answered until the next. */
 const bellsAtOnce = 50;
+/**
+ * Chunks scored at a time: scoring takes a processor whole, so more processors want more workers, and analysts wait for no
+ * more of them than there are.
+ */
+const chunksAtOnce = 1;
 /** Messages delivered at a time: receivers are mostly waited for. */
 const webhooksAtOnce = 8;
 
@@ -162,7 +167,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
           maxAttempts,
           concurrency: {
             concurrency: config.work.concurrency,
-            wider: { capture: config.pictures.atOnce, webhook: webhooksAtOnce },
+            ofLane: { assess: chunksAtOnce, capture: config.pictures.atOnce, webhook: webhooksAtOnce },
           },
           reconcileEveryMs,
           onWork: metrics.countWork,

@@ -210,7 +210,7 @@ function limitsKept(phase: Phase): boolean {
     const keeps = value <= most;
     kept &&= keeps;
     console.log(
-      `${keeps ? 'kept' : 'PASSED'}: ${what}: ${value.toFixed(2)}, at most ${Number(most.toFixed(3))}`,
+      `${keeps ? 'kept' : 'MISSED'}: ${what}: ${value.toFixed(2)}, at most ${Number(most.toFixed(3))}`,
     );
   }
   return kept;

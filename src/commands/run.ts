@@ -5,6 +5,7 @@ import { runUntilStopped } from './run-until-stopped.ts';
 import { say, tell } from './say.ts';
 import { createLog, startService } from './serve.ts';
 import { showOperations } from './show-operations.ts';
+import { stepBack } from './step-back.ts';
 
 /**
  * Answers requests until stopped, and works in the background unless Redis hands that to workers.
@@ -24,11 +25,12 @@ export async function runServe(config: Config): Promise<number> {
 }
 
 /**
- * Only works in the background, until stopped.
+ * Only works in the background, until stopped, and lets whatever somebody waits for have a processor first.
  *
  * @returns the exit code
  */
 export async function runWork(config: Config): Promise<number> {
+  const priority = stepBack();
   const log = createLog(config);
   const services = await createServices(config, log);
   let ending = false;
@@ -41,7 +43,7 @@ export async function runWork(config: Config): Promise<number> {
     },
   };
   await services.startWork();
-  log.info('working');
+  log.info({ priority }, 'working');
   return await runUntilStopped(worker, longestEndMs(config), log);
 }
 

@@ -94,7 +94,7 @@ export async function createBullmqQueue(options: {
         if (jobs.length > 0) await reach(queues[lane].addBulk(jobs));
       }
     },
-    async listen(handler, { concurrency, wider }) {
+    async listen(handler, { concurrency, ofLane }) {
       for (const lane of lanes) {
         const worker = new Worker(
           lane,
@@ -110,7 +110,7 @@ export async function createBullmqQueue(options: {
           {
             connection: working,
             prefix,
-            concurrency: wider?.[lane] ?? concurrency,
+            concurrency: ofLane?.[lane] ?? concurrency,
             maxStalledCount,
             skipVersionCheck: true,
           },

@@ -26,7 +26,7 @@ export function createInProcessQueue(options: { onError(error: unknown): void })
 
   function startWaiting(lane: Lane): void {
     const state = states[lane];
-    const most = listener?.wider?.[lane] ?? listener?.concurrency ?? 0;
+    const most = listener?.ofLane?.[lane] ?? listener?.concurrency ?? 0;
     while (listener !== null && !closed && state.running < most) {
       const [next] = state.waiting.values();
       if (next === undefined) return;

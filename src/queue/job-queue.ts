@@ -29,8 +29,8 @@ export type Bell = { lane: Lane; workId: string };
 export type Concurrency = {
   /** Of most lanes, */
   concurrency: number;
-  /** and of those whose work is mostly waiting. */
-  wider?: Partial<Record<Lane, number>>;
+  /** and of those that want more, since they mostly wait, or fewer, since they take all there is. */
+  ofLane?: Partial<Record<Lane, number>>;
 };
 
 /** Does what a bell asks for; it must be idempotent, since a bell may ring twice. */

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
 import { openCaptureStore } from '../../src/images/capture-store.ts';
+import { mountSmallDisk, NoSmallDiskError } from '../servers/small-disk.ts';
 import { emptyFolder, fileOf, sorted } from './capture-files.ts';
 
 const openFolder = (folder: string) => openCaptureStore({ kind: 'folder', folder });
@@ -114,23 +115,16 @@ test('a folder that is a file is refused with what to do', async () => {
   });
 });
 
-/** A file system of 1 MiB, or null where this user may not mount one. */
-function mountSmallDisk(): string | null {
-  const folder = emptyFolder();
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' });
-  } catch {
-    return null;
-  }
-  onTestFinished(() => void execFileSync('umount', [folder]));
-  return folder;
-}
-
 test('a full disk gives a clear error and no half copy, and what was stored stays whole', async ({
   skip,
 }) => {
-  const folder = mountSmallDisk();
-  if (folder === null) return skip('only root may mount a small file system to fill');
+  const disk = await mountSmallDisk(join(emptyFolder(), 'disk'), 1).catch((error: unknown) => {
+    if (error instanceof NoSmallDiskError) return error;
+    throw error;
+  });
+  if (disk instanceof NoSmallDiskError) return skip(disk.message);
+  onTestFinished(() => disk.unmount());
+  const { folder } = disk;
   const store = await openFolder(folder);
   const first = await store.put(randomBytes(600_000));
   const second = randomBytes(600_000);

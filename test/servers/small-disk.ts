@@ -16,10 +16,15 @@ export type SmallDisk = {
 
 const pieceBytes = 64 * 1024;
 
+/** Nobody may mount anything here. Its message says what a container must allow. */
+export class NoSmallDiskError extends Error {
+  override name = 'NoSmallDiskError';
+}
+
 /**
  * Mounts a file system of `mib` MiB on a new folder: as root, or in a name space of its own where users may have one.
  *
- * @throws Error that says what a container must allow, where neither may be done
+ * @throws NoSmallDiskError where neither may be done
  */
 export async function mountSmallDisk(folder: string, mib: number): Promise<SmallDisk> {
   mkdirSync(folder);
@@ -47,7 +52,7 @@ async function mountApart(folder: string, mount: string[], refusal: unknown): Pr
     once(holder, 'error'),
   ]);
   if (String(answer[0]).trim() !== 'mounted') {
-    throw new Error(
+    throw new NoSmallDiskError(
       `no small disk can be made here (mount: ${firstLine(refusal)}; unshare: ${firstLine(Buffer.concat(errors))}): run the tests as root with CAP_SYS_ADMIN (docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined) or where users may have name spaces (sysctl kernel.unprivileged_userns_clone=1)`,
     );
   }
