@@ -71,6 +71,7 @@ const Environment = z.object({
   CLAIM_MINUTES: count(1, 24 * 60, 10),
   UNDO_MINUTES: count(1, 7 * 24 * 60, 30),
   WORK_CONCURRENCY: count(1, 64, 2),
+  WORK_PRIORITY: choice(['idle', 'normal'], 'idle'),
   SHUTDOWN_SECONDS: count(1, 600, 30),
   DRAIN_SECONDS: count(0, 600, 0),
   SNAPSHOT_MINUTES: count(1, 7 * 24 * 60, 360),
@@ -108,7 +109,12 @@ export type Config = {
   /** Where health and metrics are shown apart from the API, as a process that only works needs it; null for nowhere. */
   operations: { host: string; port: number } | null;
   review: { claimMs: number; undoMs: number };
-  work: { concurrency: number; snapshotEveryMs: number };
+  work: {
+    concurrency: number;
+    /** Whether a process that only works lets all others have a processor first. */
+    priority: 'idle' | 'normal';
+    snapshotEveryMs: number;
+  };
   pictures: {
     /** Whether the pictures of listings are fetched, frozen, read and matched. */
     on: boolean;
@@ -170,7 +176,11 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     batches: { chunkRows: env.BATCH_CHUNK_ROWS, backlogRows: env.BATCH_BACKLOG_ROWS },
     operations: env.METRICS_PORT === undefined ? null : { host: env.METRICS_HOST, port: env.METRICS_PORT },
     review: { claimMs: env.CLAIM_MINUTES * minuteMs, undoMs: env.UNDO_MINUTES * minuteMs },
-    work: { concurrency: env.WORK_CONCURRENCY, snapshotEveryMs: env.SNAPSHOT_MINUTES * minuteMs },
+    work: {
+      concurrency: env.WORK_CONCURRENCY,
+      priority: env.WORK_PRIORITY,
+      snapshotEveryMs: env.SNAPSHOT_MINUTES * minuteMs,
+    },
     pictures: {
       on: env.PICTURES === 'on',
       allowed: env.PICTURE_ALLOWED,

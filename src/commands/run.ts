@@ -30,7 +30,7 @@ export async function runServe(config: Config): Promise<number> {
  * @returns the exit code
  */
 export async function runWork(config: Config): Promise<number> {
-  const priority = stepBack();
+  const priority = config.work.priority === 'idle' ? stepBack() : 'normal';
   const log = createLog(config);
   const services = await createServices(config, log);
   let ending = false;

@@ -107,8 +107,8 @@ export async function findListing(db: Db, id: string): Promise<StoredListing | n
   return row === undefined ? null : stored(row);
 }
 
-/** Ids are made by the clocks of many processes; none is a day from the database's. */
-const clocksApartMs = 24 * 60 * 60 * 1000;
+/** Ids are made by the clocks of many processes, and no clock that is looked after is this far from the database's. */
+const clocksApartMs = 10 * 60 * 1000;
 
 /** The least id (UUID version 7, RFC 9562: its first 48 bits are milliseconds) of a time, so that its index finds times, too. */
 function idAt(ms: number): string {

@@ -32,7 +32,12 @@ export async function startServiceProcess(environment: Record<string, string>): 
 
 /** Starts `saring work` and waits until it works; `address` is where it shows metrics, if METRICS_PORT has it do so. */
 export async function startWorkProcess(environment: Record<string, string>): Promise<ServiceProcess> {
-  return await startServing('work', environment, /(?:"metrics":"([^"]+)".*)?"msg":"working"/s);
+  // Beside other tests a worker that lets all others go first may wait for minutes.
+  return await startServing(
+    'work',
+    { WORK_PRIORITY: 'normal', ...environment },
+    /(?:"metrics":"([^"]+)".*)?"msg":"working"/s,
+  );
 }
 
 /** Starts `saring demo` on a free port and waits until it has shown everything. */
