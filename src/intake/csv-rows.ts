@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { finished } from 'node:stream/promises';
 import { CsvError, type InfoRecord, parse } from 'csv-parse';
+import { type CsvForm, type CsvLeftOut, cutCsvRecords } from './cut-csv-records.ts';
 import { type SourceRow, tooLong } from './source-row.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
@@ -16,25 +18,25 @@ export function separatorOf(header: string): ',' | ';' | '\t' {
 }
 
 /**
- * Records of a CSV file with a header, which may change on the way; `line` is the line where the record begins. A quote that is never closed, or
- * a record over the bound, ends the file: everything before it is given, and one problem names the line. Gives the rows
- * of a piece at once.
+ * Records of a CSV file with a header, which may change on the way; `line` is the line where the record begins. One over the
+ * bound is a problem, and what follows it is read. A quote that is never closed ends the file: everything before it is given,
+ * and one problem names the line. Gives the rows of a piece at once.
  */
 export async function* csvRows(
   source: AsyncIterable<Uint8Array>,
-  separator: string,
+  form: CsvForm,
   maxRowBytes: number,
 ): AsyncGenerator<SourceRow[]> {
   let waiting: { record: readonly unknown[]; lines: number }[] = [];
   let failure: unknown = null;
   const parser = parse({
     bom: true,
-    delimiter: separator,
+    delimiter: form.separator,
     encoding: null,
+    record_delimiter: form.lineEnd === '\r' ? ['\r'] : ['\r\n', '\n'],
     relax_column_count: true,
     relax_quotes: true,
     skip_empty_lines: true,
-    max_record_size: maxRowBytes,
     // Taken here and not from the stream, which throws away what it holds when a later record is broken.
     on_record(record: readonly unknown[], { lines }: InfoRecord) {
       waiting.push({ record, lines });
@@ -47,6 +49,11 @@ export async function* csvRows(
   parser.resume();
   let header: string[] | null = null;
   let line = 1;
+  /** Lines of records that the parser has not seen. */
+  let linesLeftOut = 0;
+  /** The one cell of a record that stands for one left out; nobody who writes a file can know it. */
+  const standIn = randomUUID();
+  const leftOut: CsvLeftOut[] = [];
 
   function take(): SourceRow[] {
     const records = waiting;
@@ -55,9 +62,15 @@ export async function* csvRows(
     for (const { record, lines } of records) {
       // `lines` is where the record ends; the next one begins after it.
       const begins = line;
-      line = lines + 1;
+      line = lines + linesLeftOut + 1;
       const cells = decode(record);
-      if (cells === null)
+      const gap = cells?.[0] === standIn ? leftOut.shift() : undefined;
+      if (gap !== undefined) {
+        const closing = gap.quoteOpen ? ', or close its quote; nothing after it could be read' : '';
+        rows.push({ line: begins, problem: `${tooLong(maxRowBytes)}${closing}` });
+        linesLeftOut += gap.lines - 1;
+        line += gap.lines - 1;
+      } else if (cells === null)
         rows.push({ line: begins, problem: 'the row is not valid UTF-8; save the file as UTF-8' });
       else if (header === null || isHeader(cells, header)) header = cells.map((name) => name.trim());
       else rows.push(toRow(header, cells, begins));
@@ -65,8 +78,11 @@ export async function* csvRows(
     return rows;
   }
 
-  for await (const piece of source) {
-    await new Promise<void>((resolve) => parser.write(piece, () => resolve()));
+  for await (const piece of cutCsvRecords(source, form, maxRowBytes)) {
+    // The parser gives records later than they come, so what was left out must keep its place among them.
+    if ('leftOut' in piece) leftOut.push(piece.leftOut);
+    const bytes = 'leftOut' in piece ? Buffer.from(`${standIn}${form.lineEnd}`) : piece.bytes;
+    await new Promise<void>((resolve) => parser.write(bytes, () => resolve()));
     yield take();
     if (failure !== null) break;
   }
@@ -79,7 +95,7 @@ export async function* csvRows(
   }
   if (failure === null) return;
   if (!(failure instanceof CsvError)) throw failure;
-  yield [{ line, problem: explain(failure, maxRowBytes) }];
+  yield [{ line, problem: explain(failure) }];
 }
 
 /** With `encoding: null` cells are bytes, whatever csv-parse's types say. */
@@ -116,10 +132,8 @@ function toRow(header: readonly string[], cells: readonly string[], line: number
   return { line, record: Object.fromEntries(header.map((name, index) => [name, cells[index]])) };
 }
 
-function explain(error: CsvError, maxRowBytes: number): string {
+function explain(error: CsvError): string {
   if (error.code === 'CSV_QUOTE_NOT_CLOSED')
     return 'a quote opened here is never closed; nothing after it could be read';
-  if (error.code === 'CSV_MAX_RECORD_SIZE')
-    return `${tooLong(maxRowBytes)}, or close its quote; nothing after it could be read`;
   return `the row cannot be read (${error.code}); nothing after it could be read`;
 }

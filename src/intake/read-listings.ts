@@ -176,8 +176,10 @@ function cut(
   if (start.startsWith('[')) return jsonRows(whole, maxRowBytes);
   if (start.startsWith('{'))
     return isOneLine(start) ? ndjsonRows(whole, maxRowBytes) : jsonRows(whole, maxRowBytes);
-  const header = start.split('\n', 1)[0] ?? '';
-  return csvRows(whole, separatorOf(header), maxRowBytes);
+  // Lines of old Macintosh programs end with a carriage return alone.
+  const lineEnd = /\r\n|\r|\n/.exec(start)?.[0] === '\r' ? '\r' : '\n';
+  const header = start.split(lineEnd, 1)[0] ?? '';
+  return csvRows(whole, { separator: separatorOf(header), lineEnd }, maxRowBytes);
 }
 
 /** Whether the first object ends on its line, or the line is longer than what we see of it. */

@@ -70,6 +70,21 @@ test('rows of 20 MB, bytes that are no UTF-8 and broken JSON are listed by line,
   ]);
 });
 
+test('a CSV cell of 20 MB is listed by line, and the rows around it are scored', async () => {
+  const piece = Buffer.alloc(mebibyte, 'baris\n');
+  function* file(): Generator<string | Buffer> {
+    yield 'id,text\na,bal segel\nlong,"';
+    for (let n = 0; n < 20; n += 1) yield piece;
+    yield '"\nb,bal kedua\n';
+  }
+  const { batch, results } = await uploadAndScore(file());
+  expect(batch.rows).toMatchObject({ read: 3, scored: 2, bad: 1, failed: 0 });
+  expect(batch.problems).toEqual([
+    { line: 3, id: null, problem: 'the record has more than 1048576 bytes; shorten its text' },
+  ]);
+  expect(results.map(({ id }) => id)).toEqual(['a', null, 'b']);
+});
+
 test('a CSV whose header changes midway is read by its new header, and a row that fits neither is listed', async () => {
   const csv = 'id,text\na,bal segel\nb,bal,kedua\ntext,harga,id\nbal ketiga,1,c\n';
   const { batch, results } = await uploadAndScore([csv]);

@@ -9,7 +9,7 @@ import { failWork } from '../../src/store/work.ts';
 import { type StartedApi, startDistributed, startEmbedded, type TestApi } from './start-api.ts';
 
 const mebibyte = 1024 * 1024;
-const small = { BATCH_LIMIT_MIB: '1', PICTURES: 'off' };
+const small = { BATCH_LIMIT_MIB: '1', BATCH_CHUNK_ROWS: '200', PICTURES: 'off' };
 
 const Answer = z.looseObject({
   id: z.string().optional(),

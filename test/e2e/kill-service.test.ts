@@ -26,7 +26,7 @@ function batchFile(): string {
 test('ten kills of the service during a batch import into the embedded store lose nothing and double nothing', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'saring-kill-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const environment = { SARING_DATA: folder, LOG_LEVEL: 'info' };
+  const environment = { SARING_DATA: folder, LOG_LEVEL: 'info', BATCH_CHUNK_ROWS: '200' };
   const body = batchFile();
   let service = await startServiceProcess(environment);
   const key = service.firstKey;

@@ -83,7 +83,14 @@ export async function startSite(options: {
   const store = await openStore({ engine: 'postgres', url: postgres.url, poolSize: 4 });
   onTestFinished(() => store.close());
   const { secret } = await createApiKey(store.db, { name: 'night', role: 'analyst' });
-  const env = { DATABASE_URL: postgres.url, PICTURES: 'off', LOG_LEVEL: 'info', ...options.env };
+  const env = {
+    DATABASE_URL: postgres.url,
+    PICTURES: 'off',
+    LOG_LEVEL: 'info',
+    // Small ones, so that there are many moments to be hit in.
+    BATCH_CHUNK_ROWS: '200',
+    ...options.env,
+  };
   const withRedis = { ...env, REDIS_URL: redis.url };
   let address = '';
   const [api, ...workers] = await Promise.all([

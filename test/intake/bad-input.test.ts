@@ -131,6 +131,42 @@ test('a record over the bound is named and the next one is read', async () => {
   }
 });
 
+test('a CSV record over the bound is left out, whatever is in it, and the rows after it keep their lines', async () => {
+  const long = `"${'x, ""kutip""\n'.repeat(400)}"`;
+  for (const lineEnd of ['\n', '\r\n', '\r']) {
+    const rows = [
+      'id,text',
+      '1,satu',
+      `2,${long}`,
+      '3,tiga',
+      `4,${'x'.repeat(5_000)}`,
+      '5,"5"" inci"',
+      '6,5" inci',
+    ];
+    const input = rows.join(lineEnd);
+    const lines = lineEnd === '\r' ? [4, 5, 6, 7] : [404, 405, 406, 407];
+    for (const size of [1, 7, 100, 100_000]) {
+      expect(notes(await read(input, { size, maxRowBytes: 1_000 }))).toEqual([
+        '2 satu',
+        '3! the record has more than 1000 bytes; shorten its text',
+        `${lines[0]} tiga`,
+        `${lines[1]}! the record has more than 1000 bytes; shorten its text`,
+        `${lines[2]} 5" inci`,
+        `${lines[3]} 5" inci`,
+      ]);
+    }
+  }
+});
+
+test('a quote that is never closed ends the file, however long the rest is', async () => {
+  for (const rest of [10, 400]) {
+    const input = `id,text\n1,satu\n2,"${'dua\n'.repeat(rest)}`;
+    const [first, second, ...others] = notes(await read(input, { size: 50, maxRowBytes: 1_000 }));
+    expect([first, others]).toEqual(['2 satu', []]);
+    expect(second).toMatch(/^3! .*quote.*nothing after it could be read$/);
+  }
+});
+
 test('JSON nested a hundred thousand deep is one problem', async () => {
   const deep = `{"text":"a","b":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
   const rows = await read(`[${deep},{"text":"dua"}]`);

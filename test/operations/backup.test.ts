@@ -69,7 +69,7 @@ test('PostgreSQL is dumped in the middle of a batch and restored with an empty R
     DATABASE_URL: before.url,
     REDIS_URL: redisNumber(12),
     CAPTURES_FOLDER: captures,
-    WORK_CONCURRENCY: '1',
+    BATCH_CHUNK_ROWS: '200',
     SHUTDOWN_SECONDS: '2',
   };
   const service = await startServiceProcess(environment);

@@ -104,6 +104,7 @@ describe('dashboard and alert rules', () => {
       DATABASE_URL: database.url,
       REDIS_URL: redis.href,
       SARING_DATA: folder,
+      BATCH_CHUNK_ROWS: '200',
       CAPTURES_FOLDER: join(folder, 'captures'),
       PICTURE_ALLOWED: pictureHost(),
     };

@@ -30,6 +30,7 @@ async function startStores() {
     DATABASE_URL: database.url,
     REDIS_URL: redis.href,
     PICTURES: 'off',
+    BATCH_CHUNK_ROWS: '200',
     SHUTDOWN_SECONDS: '4',
     SARING_DATA: folder,
   };
