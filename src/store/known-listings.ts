@@ -1,26 +1,27 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import { v7 as uuid } from 'uuid';
-import type { Listing, Platform } from '../domain/listing.ts';
+import type { Listing } from '../domain/listing.ts';
 import type { Verdict } from '../domain/policy.ts';
 import { insertAssessments, type NewAssessment } from './assessments.ts';
 import type { Db } from './db.ts';
 import { insertRecords, type RecordOf, recordset } from './records.ts';
 import type { AssessedListing, SavedListing } from './saved-listing.ts';
+import type { Tables } from './schema.ts';
 
 /** A listing that stands in the store, with its assessment in force. */
-export type KnownListing = {
-  id: string;
-  platform: Platform;
-  post_id: string | null;
-  url: string | null;
-  seller: string | null;
-  text: string;
-  image_urls: string[];
-  posted_at: Date | null;
-  revision: number;
-  duplicate_group_id: string | null;
-  assessment: HeldAssessment | null;
-};
+export type KnownListing = Pick<
+  Selectable<Tables['listing']>,
+  | 'id'
+  | 'platform'
+  | 'post_id'
+  | 'url'
+  | 'seller'
+  | 'text'
+  | 'image_urls'
+  | 'posted_at'
+  | 'revision'
+  | 'duplicate_group_id'
+> & { assessment: HeldAssessment | null };
 
 /** The assessment in force. */
 type HeldAssessment = {

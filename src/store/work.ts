@@ -155,6 +155,8 @@ export async function failWork(
     .set({
       leased_until: null,
       error,
+      // Work that seems to come from the future is due at once; from now on its own time counts again.
+      created_at: sql<Date>`least(created_at, now())`,
       ...(retryMs === null
         ? { state: 'failed' as const, finished_at: sql<Date>`now()` }
         : { due_at: inMs(retryMs) }),

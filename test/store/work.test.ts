@@ -88,6 +88,8 @@ describeEachEngine('work ledger', (getStore) => {
       due_at: sql`now() + interval '1 hour'`,
     });
     expect(await takeWork(db, 'written ahead', 60_000)).toMatchObject({ id: due });
+    await failWork(db, { id: due, attempts: 1 }, 'waits as long as any other', 60_000);
+    expect(await takeWork(db, 'written ahead', 60_000)).toBeNull();
     const leased = await addOne(db, 'taken ahead');
     await takeWork(db, 'taken ahead', 60_000);
     await setTimes(db, leased, { leased_until: sql`now() + interval '1 hour'` });
