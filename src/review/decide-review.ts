@@ -120,7 +120,7 @@ async function requireDuplicates(
     else if (row.state !== 'waiting') message = 'has been decided';
     else if (row.held === true && row.claimed_by !== ticket.reviewerId) message = 'is in somebody’s hands';
     else if (row.revision !== revision) message = 'has another text by now; look at it again';
-    if (message !== null) issues.push({ field: `alsoReviews.${index}`, message });
+    if (message !== null) issues.push({ field: `alsoReviews[${index}]`, message });
     seen.add(reviewId);
   }
   if (issues.length > 0)

@@ -79,7 +79,7 @@ describe.each([
     expect(wrong.json()).toMatchObject({
       status: 409,
       code: 'DUPLICATES_STALE',
-      errors: [{ field: 'alsoReviews.1', message: 'is not of the same group of near-duplicates' }],
+      errors: [{ field: 'alsoReviews[1]', message: 'is not of the same group of near-duplicates' }],
     });
     const many = Array.from({ length: 51 }, () => also[0]);
     expect((await ask('reviewer', 'POST', decide, { ...decision, alsoReviews: many })).json()).toMatchObject({

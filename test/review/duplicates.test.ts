@@ -156,7 +156,7 @@ describeEachEngine('reviews of near-duplicates', (getStore) => {
       decideReview(db, ticket(next), confirm, [{ reviewId: back.id, revision: 1 }]),
     ).rejects.toMatchObject({
       code: 'DUPLICATES_STALE',
-      issues: [{ field: 'alsoReviews.0', message: 'is in somebody’s hands' }],
+      issues: [{ field: 'alsoReviews[0]', message: 'is in somebody’s hands' }],
     });
     await decideReview(db, ticket(back), confirm);
     await decideReview(db, ticket(next), confirm);
@@ -187,10 +187,10 @@ describeEachEngine('reviews of near-duplicates', (getStore) => {
       code: 'DUPLICATES_STALE',
       status: 409,
       issues: [
-        { field: 'alsoReviews.0', message: 'is not of the same group of near-duplicates' },
-        { field: 'alsoReviews.1', message: 'has another text by now; look at it again' },
-        { field: 'alsoReviews.3' },
-        { field: 'alsoReviews.4' },
+        { field: 'alsoReviews[0]', message: 'is not of the same group of near-duplicates' },
+        { field: 'alsoReviews[1]', message: 'has another text by now; look at it again' },
+        { field: 'alsoReviews[3]' },
+        { field: 'alsoReviews[4]' },
       ],
     });
     expect(await queueStats(db)).toMatchObject({ decided: { confirmed: 0 } });
