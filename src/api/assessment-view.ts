@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { Assessment, type BriefAssessment } from '../domain/assessment.ts';
+import { Assessment } from '../domain/assessment.ts';
 import { Bilingual, TermMatch } from '../domain/lexicon-term.ts';
 import { Policy } from '../domain/policy.ts';
-import type { Span } from '../domain/score.ts';
 import type { Services } from '../services.ts';
 import { giveReason } from '../triage/reasons.ts';
 
@@ -20,29 +19,17 @@ export const AssessmentView = Assessment.extend({
  *
  * @param pictureTexts the texts of the pictures that the assessment counts
  */
-export function viewAssessment<T extends BriefAssessment>(
+export function viewAssessment<T extends Assessment>(
   text: string,
   pictureTexts: readonly string[],
   assessment: T,
   { classifier, lexicon }: Pick<Services, 'classifier' | 'lexicon'>,
   { terms }: { terms: boolean },
-): Omit<T, 'spans'> & Omit<z.infer<typeof AssessmentView>, Exclude<keyof Assessment, 'spans'>> {
-  const spans = assessment.spans ?? spansAnew(text, assessment, classifier);
+): T & Omit<z.infer<typeof AssessmentView>, keyof Assessment> {
   return {
     ...assessment,
-    spans,
-    reason: giveReason(text, { ...assessment, spans }, pictureTexts),
+    reason: giveReason(text, assessment, pictureTexts),
     ...(terms ? { terms: lexicon.find(text) } : {}),
     promise: assessment.policyVersion === classifier.policy.version ? classifier.policy.promise : null,
   };
-}
-
-/** What the model in force says again; one that no longer is says nothing. */
-function spansAnew(
-  text: string,
-  { modelVersion }: BriefAssessment,
-  classifier: Services['classifier'],
-): Span[] {
-  if (modelVersion !== classifier.modelVersion) return [];
-  return classifier.scoreMany([text], { spans: true })[0]?.spans ?? [];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Platform } from '../domain/listing.ts';
+import type { Span } from '../domain/score.ts';
 import type { Services } from '../services.ts';
 import type { StoredListing } from '../store/find-listings.ts';
 import { AssessmentView, viewAssessment } from './assessment-view.ts';
@@ -30,19 +31,60 @@ export type ListingView = z.infer<typeof ListingView>;
 /** Turns a stored listing into what the API shows. */
 export function viewListing(
   listing: StoredListing,
-  { pictures, texts }: PictureSet,
+  pictures: PictureSet,
   services: Pick<Services, 'classifier' | 'lexicon'>,
   include: { terms: boolean },
 ): ListingView {
-  return {
+  const [view] = viewListings([listing], [pictures], services, include);
+  if (view === undefined) throw new Error('a listing gave no view');
+  return view;
+}
+
+/**
+ * Turns stored listings into what the API shows.
+ *
+ * @param sets the pictures of each, in the same order
+ */
+export function viewListings(
+  listings: readonly StoredListing[],
+  sets: readonly PictureSet[],
+  services: Pick<Services, 'classifier' | 'lexicon'>,
+  include: { terms: boolean },
+): ListingView[] {
+  return withSpans(listings, services.classifier).map((listing, index) => {
+    const { pictures, texts } = sets[index] ?? { pictures: [], texts: [] };
+    return {
+      ...listing,
+      pictures,
+      postedAt: listing.postedAt?.toISOString() ?? null,
+      createdAt: listing.createdAt.toISOString(),
+      updatedAt: listing.updatedAt.toISOString(),
+      assessment: {
+        ...viewAssessment(listing.text, texts, listing.assessment, services, include),
+        createdAt: listing.assessment.createdAt.toISOString(),
+      },
+    };
+  });
+}
+
+type Explained = StoredListing & { assessment: { spans: Span[] } };
+
+/** Adds the spans that were not stored, as the model in force says them again; one that no longer is says nothing. */
+function withSpans(
+  listings: readonly StoredListing[],
+  { modelVersion, scoreMany }: Services['classifier'],
+): Explained[] {
+  const brief = listings.filter(
+    ({ assessment }) => assessment.spans === null && assessment.modelVersion === modelVersion,
+  );
+  // All at once, which for a page takes half the time of one by one.
+  const scores = scoreMany(
+    brief.map(({ text }) => text),
+    { spans: true },
+  );
+  const anew = new Map(brief.map(({ id }, index) => [id, scores[index]?.spans ?? []]));
+  return listings.map((listing) => ({
     ...listing,
-    pictures,
-    postedAt: listing.postedAt?.toISOString() ?? null,
-    createdAt: listing.createdAt.toISOString(),
-    updatedAt: listing.updatedAt.toISOString(),
-    assessment: {
-      ...viewAssessment(listing.text, texts, listing.assessment, services, include),
-      createdAt: listing.assessment.createdAt.toISOString(),
-    },
-  };
+    assessment: { ...listing.assessment, spans: listing.assessment.spans ?? anew.get(listing.id) ?? [] },
+  }));
 }

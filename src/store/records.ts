@@ -36,11 +36,17 @@ export async function insertRecords<Table extends keyof Tables, Returned = never
   rows: readonly RecordOf<Table>[],
   more: RawBuilder<Returned> = sql``,
 ): Promise<Returned[]> {
-  const [first] = rows;
-  if (first === undefined) return [];
-  const columns = sql.join(Object.keys(first).map((column) => sql.ref(column)));
-  const insert = sql<Returned>`
+  return rows.length === 0 ? [] : (await insertion(table, rows, more).execute(db)).rows;
+}
+
+/** The statement that inserts rows, at least one, as insertRecords does: to be part of another. */
+export function insertion<Table extends keyof Tables, Returned>(
+  table: Table,
+  rows: readonly RecordOf<Table>[],
+  more: RawBuilder<Returned>,
+): RawBuilder<Returned> {
+  const columns = sql.join(Object.keys(rows[0] ?? {}).map((column) => sql.ref(column)));
+  return sql<Returned>`
     insert into ${sql.table(table)} (${columns})
     select ${columns} from ${recordset(table, rows)} ${more}`;
-  return (await insert.execute(db)).rows;
 }

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { v7 as uuid } from 'uuid';
-import { insertAssessments } from './assessments.ts';
+import { assessmentRecord } from './assessments.ts';
 import type { Db } from './db.ts';
 import { type KnownListing, lockKnown, postKey, updateKnown } from './known-listings.ts';
-import { insertRecords } from './records.ts';
+import { insertion, type RecordOf } from './records.ts';
 import type { AssessedListing, SavedListing } from './saved-listing.ts';
 
 /**
@@ -41,79 +41,87 @@ async function saveRound(
 ): Promise<void> {
   // Every transaction takes rows in the same order, so that two of them do not wait for each other.
   const ordered = [...round].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, input]) => input);
-  let missing = ordered;
-  while (missing.length > 0) {
-    const known = await lockKnown(
+  // Most posts are new, so they are not looked for first. One that was known may be gone when it is looked for: then again.
+  for (let known = await insertFresh(trx, ordered, saved); known.length > 0; ) {
+    const locked = await lockKnown(
       trx,
-      missing.map(({ listing }) => listing),
+      known.map(({ listing }) => listing),
     );
-    const fresh: AssessedListing[] = [];
     const scraped: { known: KnownListing; input: AssessedListing }[] = [];
-    for (const input of missing) {
+    const gone: AssessedListing[] = [];
+    for (const input of known) {
       const { platform, postId } = input.listing;
-      const row = postId === undefined ? undefined : known.get(postKey(platform, postId));
-      if (row === undefined) fresh.push(input);
+      const row = postId === undefined ? undefined : locked.get(postKey(platform, postId));
+      if (row === undefined) gone.push(input);
       else scraped.push({ known: row, input });
     }
     for (const [index, result] of (await updateKnown(trx, scraped)).entries()) {
       const input = scraped[index]?.input;
       if (input !== undefined) saved.set(input, result);
     }
-    // Another process may have inserted the same post since we looked; then it is known in the next turn.
-    missing = await insertFresh(trx, fresh, saved);
+    known = await insertFresh(trx, gone, saved);
   }
 }
 
+/**
+ * Inserts listings with their assessments, in one statement, since analysts wait for each.
+ *
+ * @returns those whose posts are known
+ */
 async function insertFresh(
   trx: Db,
   inputs: readonly AssessedListing[],
   saved: Map<AssessedListing, SavedListing>,
 ): Promise<AssessedListing[]> {
+  if (inputs.length === 0) return [];
   const planned = new Map(inputs.map((input) => [uuid(), { input, assessmentId: uuid() }]));
-  const inserted = await insertRecords(
-    trx,
+  const plans = [...planned].map(([listingId, plan]) => ({ listingId, ...plan }));
+  const listings = insertion(
     'listing',
-    [...planned].map(
-      ([
-        id,
-        {
-          input: { listing, assessment, duplicateGroupId },
-          assessmentId,
-        },
-      ]) => ({
-        id,
-        platform: listing.platform,
-        post_id: listing.postId ?? null,
-        url: listing.url ?? null,
-        seller: listing.seller ?? null,
-        text: listing.text,
-        image_urls: listing.imageUrls,
-        posted_at: listing.postedAt ?? null,
-        revision: 1,
-        assessment_id: assessmentId,
-        verdict: assessment.verdict,
-        probability: assessment.probability,
-        duplicate_group_id: duplicateGroupId,
-      }),
-    ),
-    sql<{ id: string }>`on conflict (platform, post_id) do nothing returning id`,
+    plans.map(listingRecord),
+    sql`on conflict (platform, post_id) do nothing returning id`,
   );
-  const assessments = [];
-  for (const { id } of inserted) {
+  const assessments = insertion(
+    'assessment',
+    plans.map(({ listingId, assessmentId: id, input: { assessment } }) =>
+      assessmentRecord({ id, listingId, revision: 1, assessment }),
+    ),
+    sql<{ id: string }>`where listing_id in (select id from fresh) returning listing_id as id`,
+  );
+  const inserted = await sql<{ id: string }>`with fresh as (${listings}) ${assessments}`.execute(trx);
+  for (const { id } of inserted.rows) {
     const plan = planned.get(id);
     if (plan === undefined) continue;
     planned.delete(id);
-    const { assessment } = plan.input;
-    assessments.push({ id: plan.assessmentId, listingId: id, revision: 1, assessment });
-    saved.set(plan.input, {
-      listingId: id,
-      revision: 1,
-      assessmentId: plan.assessmentId,
-      verdict: assessment.verdict,
-      priority: assessment.priority,
-      created: true,
-    });
+    const { verdict, priority } = plan.input.assessment;
+    const { assessmentId } = plan;
+    saved.set(plan.input, { listingId: id, revision: 1, assessmentId, verdict, priority, created: true });
   }
-  await insertAssessments(trx, assessments);
   return [...planned.values()].map(({ input }) => input);
+}
+
+function listingRecord({
+  listingId,
+  assessmentId,
+  input: { listing, assessment, duplicateGroupId },
+}: {
+  listingId: string;
+  assessmentId: string;
+  input: AssessedListing;
+}): RecordOf<'listing'> {
+  return {
+    id: listingId,
+    platform: listing.platform,
+    post_id: listing.postId ?? null,
+    url: listing.url ?? null,
+    seller: listing.seller ?? null,
+    text: listing.text,
+    image_urls: listing.imageUrls,
+    posted_at: listing.postedAt ?? null,
+    revision: 1,
+    assessment_id: assessmentId,
+    verdict: assessment.verdict,
+    probability: assessment.probability,
+    duplicate_group_id: duplicateGroupId,
+  };
 }

@@ -17,7 +17,7 @@ import { type PictureSet, picturesOf } from '../picture-view.ts';
 import { Problem } from '../problems.ts';
 import { readUploads, refusedUpload } from '../read-uploads.ts';
 import { invalidInput } from '../validate.ts';
-import { ListingView, viewListing } from '../views.ts';
+import { ListingView, viewListing, viewListings } from '../views.ts';
 
 const Instant = z.iso
   .datetime({ offset: true, message: 'must be an ISO 8601 time with a zone, such as 2026-01-31T08:00:00Z' })
@@ -105,7 +105,15 @@ export function listingRoutes(services: Services): FastifyPluginAsyncZod {
               };
         const present = async (stored: StoredListing, created: boolean, trx: Db) => ({
           status: created ? 201 : 200,
-          body: viewListing(stored, await pictureSetOf(trx, stored), services, { terms: true }),
+          // A new one without any need not be asked for its pictures.
+          body: viewListing(
+            stored,
+            created && stored.imageUrls.length === 0 && uploads.length === 0
+              ? noPictures
+              : await pictureSetOf(trx, stored),
+            services,
+            { terms: true },
+          ),
         });
         const answer = await assessor.submit(request.body, repeat, present, uploads);
         services.ringSoon();
@@ -158,9 +166,7 @@ export function listingRoutes(services: Services): FastifyPluginAsyncZod {
           page.map(({ id, assessment }) => ({ id, captures: assessment.captures })),
         );
         return {
-          listings: page.map((listing, index) =>
-            viewListing(listing, sets[index] ?? noPictures, services, { terms: false }),
-          ),
+          listings: viewListings(page, sets, services, { terms: false }),
           nextCursor: found.length > limit ? (page.at(-1)?.id ?? null) : null,
         };
       },
