@@ -105,7 +105,15 @@ export async function addAttempt(
 
 /** What was to be told of a batch, the oldest first, each with its tries. */
 export async function listDeliveries(db: Db, batchId: string): Promise<WebhookDelivery[]> {
-  const deliveries = await db
+  // As of one moment, so that a message that has arrived is never shown beside a try that still waits, or the other way.
+  return await db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => await readDeliveries(trx, batchId));
+}
+
+async function readDeliveries(trx: Db, batchId: string): Promise<WebhookDelivery[]> {
+  const deliveries = await trx
     .selectFrom('webhook_delivery')
     .innerJoin('webhook', 'webhook.id', 'webhook_delivery.webhook_id')
     .leftJoin('work', (join) =>
@@ -119,7 +127,7 @@ export async function listDeliveries(db: Db, batchId: string): Promise<WebhookDe
     .select(['webhook_delivery.id', 'event', 'url', 'webhook_delivery.state'])
     .select(['webhook_delivery.created_at as createdAt', 'work.due_at as nextTryAt'])
     .execute();
-  const attempts = await db
+  const attempts = await trx
     .selectFrom('webhook_attempt')
     .innerJoin('webhook_delivery', 'webhook_delivery.id', 'webhook_attempt.delivery_id')
     .where('webhook_delivery.batch_id', '=', batchId)
