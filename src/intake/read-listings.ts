@@ -156,8 +156,8 @@ function refuseOthers(head: Buffer): void {
     );
   }
   const text = head.toString('utf8');
-  // Office documents, PDF, and UTF-16, whose byte order mark is no UTF-8.
-  if (['PK\u0003\u0004', '%PDF', '\uFFFD\uFFFD'].some((mark) => text.startsWith(mark))) {
+  // Office documents, PDF, UTF-16, whose byte order mark is no UTF-8, and what begins as no text does.
+  if (['PK\u0003\u0004', '%PDF', '\uFFFD\uFFFD', '\u0000'].some((mark) => text.startsWith(mark))) {
     throw new AppError(
       'FORMAT_UNKNOWN',
       422,

@@ -116,6 +116,7 @@ test('what is of no known format is refused with the formats that are, and store
   const bodies: [string | Buffer, string][] = [
     ['judul,harga\nx,1\n', 'no known format has the fields judul, harga'],
     ['PK\u0003\u0004 workbook', 'not text in UTF-8'],
+    [Buffer.alloc(100), 'not text in UTF-8'],
     [Buffer.from('\uFEFF{"text":"bal"}', 'utf16le'), 'not text in UTF-8'],
   ];
   for (const [body, words] of bodies) {
