@@ -9,6 +9,7 @@ import {
   type BatchProblem,
   beginBatch,
   endBatchUpload,
+  findUpload,
   refuseCancelled,
 } from './store/batches.ts';
 import { type Db, inTransaction } from './store/db.ts';
@@ -57,6 +58,8 @@ export async function receiveBatch(
   },
 ): Promise<{ batchId: string; resumedAt: number }> {
   const { chunkRows, backlogRows } = deps.limits;
+  const known = await findUpload(deps.db, upload);
+  if (known?.state === 'received') return { batchId: known.id, resumedAt: known.rowsRead };
   const mostChunks = Math.ceil(backlogRows / chunkRows);
   if ((await countWaiting(deps.db, 'assess', mostChunks)) >= mostChunks) {
     throw new AppError(

@@ -75,13 +75,23 @@ export async function beginBatch(
     .returning('id')
     .executeTakeFirst();
   if (created !== undefined) return { id: created.id, state: 'receiving', rowsRead: 0, created: true };
-  const known = await db
+  const known = await findUpload(db, batch);
+  if (known === null) throw new Error('a batch is neither new nor known');
+  return { ...known, created: false };
+}
+
+/** The batch that an upload with the same key began before, with how many of its rows are stored; or null. */
+export async function findUpload(
+  db: Db,
+  upload: { createdBy: string | null; idempotencyKey: string | null },
+): Promise<{ id: string; state: Batch['state']; rowsRead: number } | null> {
+  const row = await db
     .selectFrom('batch')
-    .where('created_by', '=', batch.createdBy)
-    .where('idempotency_key', '=', batch.idempotencyKey)
-    .select(['id', 'state', 'rows_read'])
-    .executeTakeFirstOrThrow();
-  return { id: known.id, state: known.state, rowsRead: known.rows_read, created: false };
+    .where('created_by', '=', upload.createdBy)
+    .where('idempotency_key', '=', upload.idempotencyKey)
+    .select(['id', 'state', 'rows_read as rowsRead'])
+    .executeTakeFirst();
+  return row ?? null;
 }
 
 /**

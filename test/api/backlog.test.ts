@@ -23,6 +23,8 @@ test('while too many rows wait, a batch is refused before it is read, with a tim
     code: 'BACKLOG_FULL',
     detail: expect.stringContaining('about 200 rows wait'),
   });
+  // What was taken before is answered as it was.
+  expect((await send('first')).statusCode).toBe(202);
   expect(await db.selectFrom('batch').select('idempotency_key').execute()).toEqual([
     { idempotency_key: 'first' },
   ]);
